@@ -1,0 +1,72 @@
+# Two virtual environments, both made here and pinned by constraints.txt: .venv has every engine,
+# .venv-minimal has NumPy alone. The package is installed into them as a built wheel, so that the tests
+# run against what ships and never against src/.
+
+PYTHON ?= python3
+PIP_VERSION := 25.3
+SOURCES := $(shell find src -name '*.py') src/multiloss/py.typed pyproject.toml README.md LICENSE
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: demo
+demo: .venv/wheel ## reference values on every engine, then train on handwritten digits
+	.venv/bin/python examples/demo.py
+
+.PHONY: test
+test: lint types test-minimal .venv/wheel ## linter, formatter check, type checker and all tests
+	.venv/bin/python -m pytest
+
+.PHONY: test-quick
+test-quick: .venv/wheel ## the tests without those that compile or train
+	.venv/bin/python -m pytest -m "not slow"
+
+.PHONY: test-minimal
+test-minimal: .venv-minimal/wheel ## the NumPy part of the tests, where nothing else is installed
+	.venv-minimal/bin/python -m pytest --engines numpy
+
+.PHONY: lint
+lint: .venv/dependencies
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+
+.PHONY: types
+types: .venv/dependencies
+	.venv/bin/mypy
+
+.PHONY: format
+format: .venv/dependencies ## rewrite the files as the linter and the formatter want them
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+.PHONY: lock
+lock: ## pin the newest versions that fit, torch excepted
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet pip==$(PIP_VERSION)
+	.venv-lock/bin/python -m pip install --quiet --group dev array-api-compat torch==2.13.0
+	.venv-lock/bin/python -m pip freeze | sed 's/+cpu$$//' > constraints.txt
+	rm -rf .venv-lock
+
+.PHONY: clean
+clean: ## remove the environments and caches
+	rm -rf .venv .venv-minimal .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/dependencies: GROUP := dev
+.venv-minimal/dependencies: GROUP := minimal-test
+
+%/dependencies: constraints.txt pyproject.toml
+	test -d $* || $(PYTHON) -m venv $*
+	$*/bin/python $(PIP_INSTALL) pip==$(PIP_VERSION)
+	$*/bin/python $(PIP_INSTALL) --group $(GROUP) array-api-compat numpy
+	touch $@
+
+%/wheel: %/dependencies $(SOURCES)
+	$*/bin/python $(PIP_INSTALL) --force-reinstall --no-deps --no-build-isolation .
+	touch $@
+
+# Make would otherwise delete the stamps as intermediate files.
+.PRECIOUS: %/dependencies %/wheel

@@ -1,0 +1,24 @@
+"""The names that the annotations of this package share."""
+
+from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar
+
+# The array API has no published protocol that the stubs of NumPy, PyTorch and JAX all satisfy:
+# https://github.com/data-apis/array-api/pull/589
+Array: TypeAlias = Any
+Namespace: TypeAlias = Any
+DType: TypeAlias = Any
+
+# A shape holds whole numbers, or what a lazy engine has in their place while it does not know them.
+Shape: TypeAlias = tuple[Any, ...]
+
+# What a caller may pass for an operand: an array of any engine, or host data.
+Operand: TypeAlias = Any
+
+# Statically the result has the type of the prediction. At run time lists give NumPy's scalars; an
+# overload for them would cost jax.jit(loss) and torch.func.vmap(loss) their types.
+ArrayT = TypeVar("ArrayT")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Axis: TypeAlias = int | tuple[int, ...] | None
+ReductionName: TypeAlias = Literal["mean", "sum", "none"]

@@ -1,0 +1,43 @@
+from collections.abc import Iterator
+
+import pytest
+
+from engines import ENGINES, NUMPY_ENGINES, Engine
+
+# These files are about one other engine, or need more than the run-time dependencies.
+_NEED_ALL_ENGINES = (
+    "test_dask.py",
+    "test_demo.py",
+    "test_engines_together.py",
+    "test_jax.py",
+    "test_pandas.py",
+    "test_readme.py",
+    "test_torch.py",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--engines",
+        choices=("all", "numpy"),
+        default="all",
+        help="numpy: only what needs no package but the run-time dependencies",
+    )
+
+
+def pytest_ignore_collect(collection_path: object, config: pytest.Config) -> bool | None:
+    name = str(getattr(collection_path, "name", ""))
+    return True if config.getoption("--engines") == "numpy" and name in _NEED_ALL_ENGINES else None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine" in metafunc.fixturenames:
+        names = NUMPY_ENGINES if metafunc.config.getoption("--engines") == "numpy" else ENGINES
+        metafunc.parametrize("engine", names, indirect=True)
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    engine = ENGINES[request.param]()
+    with engine.active():
+        yield engine

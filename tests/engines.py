@@ -1,0 +1,147 @@
+"""The engines that the tests run on, and what a test needs to know of each."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An array library as a test sees it."""
+
+    name: str
+    array_type: type
+    asarray: Callable[[Any], Any]  # from a NumPy array, keeping its dtype
+    default_float: str = "float64"
+    has_float64: bool = True
+    numpy: Callable[[Any], Any] = np.asarray  # back again
+    active: Callable[[], AbstractContextManager[Any]] = field(default=nullcontext)
+
+    def array(self, data: Any, dtype: str = "float64") -> Any:
+        """Return an array of this engine; float64 stands for its widest float."""
+        if dtype == "float64" and not self.has_float64:
+            dtype = "float32"
+        return self.asarray(np.asarray(data, dtype=_numpy_dtype(dtype)))
+
+    def dtype_name(self, array: Any) -> str:
+        return str(array.dtype).rpartition(".")[2]
+
+    def eps(self, array: Any) -> float:
+        return float(np.finfo(self.dtype_name(array)).eps)
+
+
+def _numpy_dtype(name: str) -> Any:
+    if name == "bfloat16":
+        import ml_dtypes
+
+        return ml_dtypes.bfloat16
+    return np.dtype(name)
+
+
+def _numpy() -> Engine:
+    return Engine("numpy", np.ndarray, lambda array: array.copy())
+
+
+def _read_only() -> Engine:
+    def asarray(array: Any) -> Any:
+        array = array.copy()
+        array.flags.writeable = False
+        return array
+
+    return Engine("read-only", np.ndarray, asarray)
+
+
+def _torch() -> Engine:
+    import torch
+
+    def asarray(array: Any) -> Any:
+        # NumPy's bfloat16 is unknown to torch, and so are strides that run backwards.
+        if array.dtype.name == "bfloat16":
+            return torch.tensor(array.astype(np.float32)).bfloat16()
+        return torch.tensor(array.copy())
+
+    def numpy(tensor: Any) -> Any:
+        tensor = tensor.detach()
+        return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+    return Engine(
+        "torch",
+        torch.Tensor,
+        asarray,
+        default_float="float32",
+        numpy=numpy,
+    )
+
+
+def _jax() -> Engine:
+    import jax
+    import jax.numpy as jnp
+
+    return Engine("jax", jax.Array, jnp.asarray, default_float="float32", has_float64=False)
+
+
+def _jax_x64() -> Engine:
+    import jax
+    import jax.numpy as jnp
+
+    return Engine("jax-x64", jax.Array, jnp.asarray, active=lambda: jax.enable_x64(True))
+
+
+def _strict() -> Engine:
+    import array_api_strict
+
+    return Engine(
+        "strict",
+        type(array_api_strict.asarray(0)),
+        array_api_strict.asarray,
+    )
+
+
+def _strictest() -> Engine:
+    import array_api_strict
+
+    @contextmanager
+    def active() -> Iterator[None]:
+        with array_api_strict.ArrayAPIStrictFlags(
+            boolean_indexing=False, data_dependent_shapes=False, enabled_extensions=()
+        ):
+            yield
+
+    return Engine(
+        "strictest",
+        type(array_api_strict.asarray(0)),
+        array_api_strict.asarray,
+        active=active,
+    )
+
+
+def _dask() -> Engine:
+    import dask.array
+
+    def asarray(array: Any) -> Any:
+        return dask.array.from_array(array, chunks=2)  # type: ignore[no-untyped-call]  # as dask ships it
+
+    def compute(array: Any) -> Any:
+        # The caller computes, after the library has returned, so NumPy's warnings are the caller's.
+        with np.errstate(all="ignore"):
+            return array.compute(scheduler="sync")
+
+    return Engine("dask", dask.array.Array, asarray, numpy=compute)
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {
+    "numpy": _numpy,
+    "read-only": _read_only,
+    "torch": _torch,
+    "jax": _jax,
+    "jax-x64": _jax_x64,
+    "strict": _strict,
+    "strictest": _strictest,
+    "dask": _dask,
+}
+
+# The engines that need nothing but the run-time dependencies.
+NUMPY_ENGINES = ("numpy", "read-only")

@@ -1,0 +1,173 @@
+"""What happens where the peers disagree: a row of the README's table each."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import multiloss as ml
+from engines import Engine
+
+HALVES = ("float16", "bfloat16")
+
+
+def check(engine: Engine, result: Any, expected: Any, dtype: str) -> None:
+    if dtype == "float64" and not engine.has_float64:
+        dtype = "float32"
+    assert engine.dtype_name(result) == dtype
+    np.testing.assert_allclose(engine.numpy(result), expected, rtol=1e-6)
+
+
+def supports(engine: Engine, dtype: str) -> bool:
+    # The standard knows no 16-bit floats, and array-api-strict nothing beyond the standard.
+    return not (dtype in HALVES and engine.name in {"strict", "strictest"})
+
+
+def test_unsigned_integers_do_not_wrap(engine: Engine) -> None:
+    # (0 - 16)² + (250 - 0)² = 256 + 62500, halved.
+    result = ml.sse(engine.array([0, 250], "uint8"), engine.array([16, 0], "uint8"))
+    check(engine, result, 31378.0, engine.default_float)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int16", "uint16"])
+def test_narrow_integers_meet_in_the_default_float(engine: Engine, dtype: str) -> None:
+    result = ml.mse(engine.array([1, 0], dtype), engine.array([0, 0], dtype))
+    check(engine, result, 0.5, engine.default_float)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint32", "int64"])
+def test_wide_integers_meet_in_float64_where_there_is_one(engine: Engine, dtype: str) -> None:
+    if not engine.has_float64 and dtype == "int64":
+        dtype = "int32"
+    # Neighbours that float32 cannot tell apart.
+    prediction = engine.array([2**24 + 1], dtype)
+    target = engine.array([2**24], dtype)
+    check(engine, ml.mse(prediction, target), 1.0 if engine.has_float64 else 0.0, "float64")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("integer", ["bool", "uint8", "int64"])
+def test_integers_follow_the_other_operands_float(engine: Engine, dtype: str, integer: str) -> None:
+    if not engine.has_float64 and integer == "int64":
+        integer = "int32"
+    floats, integers = engine.array([0.5, 1.0], dtype), engine.array([1, 0], integer)
+    check(engine, ml.mse(floats, integers), 0.625, dtype)
+    check(engine, ml.mse(integers, floats), 0.625, dtype)
+
+
+def test_integers_do_not_pass_through_half_precision(engine: Engine) -> None:
+    if not supports(engine, "float16"):
+        pytest.xfail("array-api-strict has no float16")
+    # 70000 is beyond float16.
+    result = ml.mse(engine.array([1.0], "float16"), engine.array([70000], "int32"))
+    check(engine, result, 69999.0**2, "float32")
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_half_precision_does_not_overflow(engine: Engine, dtype: str) -> None:
+    if not supports(engine, dtype):
+        pytest.xfail("array-api-strict has no 16-bit floats")
+    if engine.name == "dask" and dtype == "bfloat16":
+        pytest.xfail("dask.array cannot hold dtypes that NumPy's isdtype does not know")
+    prediction = engine.array([300.0, 0.0], dtype)
+    value, gradient = ml.value_and_grad(ml.mse)(prediction, engine.array([0.0, 300.0], dtype))
+    check(engine, value, 90000.0, "float32")
+    assert engine.dtype_name(gradient) == dtype
+    np.testing.assert_array_equal(np.asarray(engine.numpy(gradient), dtype=float), [300.0, -300.0])
+
+
+def test_half_precision_accumulates_in_single(engine: Engine) -> None:
+    if not supports(engine, "float16"):
+        pytest.xfail("array-api-strict has no float16")
+    # 4096 ones: a float16 sum stops growing at 2048.
+    ones, zeros = engine.array(np.ones(4096), "float16"), engine.array(np.zeros(4096), "float16")
+    check(engine, ml.sse(ones, zeros, half=False), 4096.0, "float32")
+
+
+def test_mixed_floats_are_promoted(engine: Engine) -> None:
+    single, double = engine.array([0.5], "float32"), engine.array([0.25])
+    check(engine, ml.mse(single, double), 0.0625, "float64")
+    check(engine, ml.mse(double, single), 0.0625, "float64")
+    _, gradient = ml.value_and_grad(ml.mse)(single, double)
+    check(engine, gradient, [0.5], "float32")
+
+
+def test_weights_are_promoted_too(engine: Engine) -> None:
+    single = engine.array([0.5, 0.5], "float32")
+    check(engine, ml.sse(single, single, weight=engine.array([1.0, 1.0])), 0.0, "float64")
+    check(engine, ml.sse(single, single, weight=engine.array([1, 1], "int32")), 0.0, "float32")
+
+
+@pytest.mark.parametrize(("dtype", "real"), [("complex64", "float32"), ("complex128", "float64")])
+def test_complex_residuals_are_squared_in_modulus(engine: Engine, dtype: str, real: str) -> None:
+    if not engine.has_float64:
+        dtype, real = "complex64", "float32"
+    prediction, target = engine.array([3 + 1j, 0], dtype), engine.array([0, -1j], dtype)
+    value, gradient = ml.value_and_grad(ml.mse)(prediction, target)
+    check(engine, value, 5.5, real)  # (|3 + i|² + |i|²) / 2
+    check(engine, gradient, [3 + 1j, 1j], dtype)
+    value, gradient = ml.value_and_grad(ml.mse)(engine.array([3.0, 0.0], real), target)
+    check(engine, value, 5.0, real)
+    check(engine, gradient, [3.0, 0.0], real)
+
+
+def test_python_numbers_are_allowed_as_target(engine: Engine) -> None:
+    prediction = engine.array([[0.5, 1.5]], "float32")
+    check(engine, ml.mse(prediction, 1), 0.25, "float32")
+    check(engine, ml.mse(prediction, 0.5), 0.5, "float32")
+    check(engine, ml.mse(prediction, 1j), (0.25 + 2.25) / 2 + 1.0, "float32")
+
+
+def test_lists_take_the_dtype_of_the_array_they_meet(engine: Engine) -> None:
+    check(engine, ml.mse(engine.array([0.5, 1.5], "float32"), [1, 1]), 0.25, "float32")
+    check(engine, ml.mse([1.0, 1.0], engine.array([0.5, 1.5], "float32")), 0.25, "float32")
+    # Read in double precision first: 0.1 is not rounded to float32 on the way.
+    check(engine, ml.mse(engine.array([0.1]), [0.1]), 0.0, "float64")
+
+
+def test_host_data_follows_the_one_engine(engine: Engine) -> None:
+    value, gradient = ml.value_and_grad(ml.mse)(
+        engine.array([[0.5], [3.0], [9.0]], "float32"),
+        np.ones((3, 1), dtype=np.float32),
+        weight=[[1], [1], [5]],
+        where=np.array([[True], [True], [False]]),
+    )
+    check(engine, value, 2.125, "float32")
+    check(engine, gradient, [[-0.5], [2.0], [0.0]], "float32")
+    if engine.array_type is not np.ndarray:
+        assert isinstance(value, engine.array_type)
+
+
+@pytest.mark.parametrize("dtype", [">f8", ">i4", ">f4"])
+def test_host_data_of_foreign_byte_order(engine: Engine, dtype: str) -> None:
+    result = ml.mse(engine.array([0.5, 1.5]), np.array([1, 1], dtype=dtype))
+    check(engine, result, 0.25, "float64")
+
+
+def test_wide_host_integers_do_not_wrap(engine: Engine) -> None:
+    # An engine without 64-bit integers would read 2³² as 0.
+    result = ml.mse(engine.array([0.0], "float32"), np.array([2**32]))
+    check(engine, result, 2.0**64, "float32")
+
+
+def test_broadcasting_is_for_those_who_ask(engine: Engine) -> None:
+    column, row = engine.array([[1.0], [2.0]]), engine.array([[1.0, 3.0, 5.0]])
+    value, gradient = ml.value_and_grad(ml.mse)(column, row, broadcast=True)
+    pairs = np.array([[1.0], [2.0]]) - np.array([[1.0, 3.0, 5.0]])
+    check(engine, value, np.mean(pairs**2), "float64")
+    check(engine, gradient, 2 * pairs.sum(axis=1, keepdims=True) / 6, "float64")
+
+
+def test_gradient_of_a_stretched_prediction_has_its_shape(engine: Engine) -> None:
+    target = np.arange(6.0).reshape(2, 3)
+    _, gradient = ml.value_and_grad(ml.sse)(
+        engine.array([1.0, 2.0, 3.0]), engine.array(target), broadcast=True
+    )
+    check(engine, gradient, (np.array([1.0, 2.0, 3.0]) - target).sum(axis=0), "float64")
+
+
+def test_result_stays_in_the_engine(engine: Engine) -> None:
+    result = ml.mse(engine.array([1.0]), engine.array([3.0]))
+    assert tuple(result.shape) == ()
+    expected = np.float64 if engine.array_type is np.ndarray else engine.array_type
+    assert isinstance(result, expected)

@@ -1,0 +1,41 @@
+"""The demo, run in full: three trainings that agree, and a picture."""
+
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+from rich.console import Console
+
+pytestmark = pytest.mark.slow
+
+
+def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import demo
+    import digits
+    import picture
+
+    for name, prediction in (("RIGHT", demo.RIGHT), ("WRONG", demo.WRONG)):
+        import reference
+
+        assert prediction == getattr(reference, name)
+    data = digits.load()
+    with (tmp_path / "out.txt").open("w") as stream:
+        console = Console(file=stream, width=80)
+        console.print(demo.reference_table())
+        trainings = demo.train_all(data, console)
+        console.print(demo.summary_table(trainings, data))
+    for training in trainings.values():
+        assert len(training.losses) == digits.EPOCHS
+        assert demo.largest_deviation(training, trainings["NumPy"]) < 1e-9
+        assert digits.accuracy(training.network, data) > 0.95
+        assert training.losses[-1] < 0.05 * training.losses[0]
+    out = (tmp_path / "out.txt").read_text()
+    assert all(value in out for value in ("0.011500000000000003", "0.1315", "0.6575"))
+    assert all(f"{name} " in out for name in trainings)
+    monkeypatch.chdir(tmp_path)
+    picture.draw(trainings, data, Path("demo.png"))
+    pixels = matplotlib.image.imread("demo.png")
+    assert pixels.shape[0] > 300
+    # Not an empty sheet: the curves, the digit and the bars need many colours.
+    assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 100

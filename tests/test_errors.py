@@ -1,0 +1,163 @@
+"""Wrong input gives one clear exception, which names what was given and the cure."""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+import multiloss as ml
+from engines import Engine
+from losses import LOSSES
+
+losses = pytest.mark.parametrize("loss", [each.function for each in LOSSES.values()], ids=LOSSES)
+
+
+def raises(kind: type[Exception], *parts: str) -> Any:
+    """Expect an exception of one line that holds these parts in this order."""
+    pattern = ".*".join(map(re.escape, parts))
+    return pytest.raises(kind, match=rf"\A[^\n]*{pattern}[^\n]*\Z")
+
+
+@losses
+@pytest.mark.parametrize(
+    ("prediction", "target"),
+    [((4,), (4, 1)), ((4,), (3,)), ((4, 1), (1, 4)), ((), (1,)), ((2, 3), (3,))],
+    ids=str,
+)
+def test_unequal_shapes(engine: Engine, loss: Any, prediction: Any, target: Any) -> None:
+    with raises(
+        ValueError,
+        f"prediction has the shape {prediction}",
+        f"target has the shape {target}",
+        "broadcast=True",
+    ):
+        loss(engine.array(np.zeros(prediction)), engine.array(np.zeros(target)))
+
+
+@losses
+def test_shapes_that_do_not_broadcast(engine: Engine, loss: Any) -> None:
+    with raises(ValueError, "(4,)", "(3,)", "do not broadcast"):
+        loss(engine.array(np.zeros(4)), engine.array(np.zeros(3)), broadcast=True)
+
+
+@losses
+def test_number_as_prediction_of_an_array(engine: Engine, loss: Any) -> None:
+    with raises(ValueError, "prediction has the shape ()", "target has the shape (2,)"):
+        loss(0.5, engine.array([1.0, 2.0]))
+
+
+@losses
+@pytest.mark.parametrize("role", ["weight", "where"])
+@pytest.mark.parametrize(
+    ("shape", "cure"),
+    [
+        ((4,), "[:, None]"),
+        ((3,), "as many axes"),
+        ((2, 3), "as many axes"),
+        ((4, 3, 1), "as many axes"),
+        ((), "as many axes"),
+    ],
+    ids=str,
+)
+def test_weight_and_mask_shapes(
+    engine: Engine, loss: Any, role: str, shape: Any, cure: str
+) -> None:
+    array = engine.array(np.ones(shape), "bool" if role == "where" else "float64")
+    operand = engine.array(np.zeros((4, 3)))
+    with raises(ValueError, f"{role} has the shape {shape}", "the loss has the shape (4, 3)", cure):
+        loss(operand, operand, **{role: array})
+
+
+@losses
+def test_mask_that_is_not_boolean(engine: Engine, loss: Any) -> None:
+    operand = engine.array([1.0, 2.0])
+    with raises(TypeError, "where has the dtype", "int32", "where != 0"):
+        loss(operand, operand, where=engine.array([0, 1], "int32"))
+
+
+@losses
+def test_complex_weights(engine: Engine, loss: Any) -> None:
+    operand = engine.array([1.0, 2.0])
+    with raises(TypeError, "weight is complex"):
+        loss(operand, operand, weight=engine.array([1j, 1], "complex64"))
+
+
+@losses
+@pytest.mark.parametrize(
+    ("axis", "message"),
+    [
+        (2, "axis=2 is out of range: the loss has axes -2 to 1"),
+        ((0, -3), "axis=(0, -3) is out of range"),
+        ((1, -1), "axis=(1, -1) names an axis twice"),
+        ("0", "axis must be None, an int or a tuple of ints; got '0'"),
+        (0.0, "axis must be None, an int or a tuple of ints; got 0.0"),
+    ],
+    ids=str,
+)
+def test_axis(engine: Engine, loss: Any, axis: Any, message: str) -> None:
+    operand = engine.array(np.zeros((4, 3)))
+    with raises(ValueError, message):
+        loss(operand, operand, axis=axis)
+
+
+@losses
+def test_axis_of_a_scalar(engine: Engine, loss: Any) -> None:
+    with raises(ValueError, "axis=0 is out of range: the loss has no axis"):
+        loss(engine.array(1.0), engine.array(2.0), axis=0)
+
+
+@pytest.mark.parametrize("reduction", ["average", None, "Mean", 1], ids=str)
+def test_unknown_reduction(engine: Engine, reduction: Any) -> None:
+    operand = engine.array([1.0])
+    with raises(ValueError, f"reduction={reduction!r} is unknown", "'mean', 'sum', 'none'"):
+        ml.mse(operand, operand, reduction=reduction)
+
+
+def test_axis_without_reduction(engine: Engine) -> None:
+    operand = engine.array([1.0])
+    with raises(ValueError, "reduction='none' reduces over no axis", "axis=0"):
+        ml.mse(operand, operand, reduction="none", axis=0)
+
+
+UNREADABLE: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
+    "none": (lambda: None, ("of type NoneType", "pass an array")),
+    "text": (lambda: "0.5", ("of type str", "pass an array")),
+    "decimal": (lambda: Decimal("0.5"), ("of type Decimal", "pass an array")),
+    "set": (lambda: {0.5}, ("of type set", "pass an array")),
+    "generator": (lambda: (x for x in [0.5]), ("of type generator", "pass an array")),
+    "ragged list": (lambda: [0.5, [1.0]], ("(list) cannot be read as an array", "inhomogeneous")),
+    "list of objects": (lambda: [Decimal("0.5")], ("dtype object", "convert it")),
+    "array of text": (lambda: np.array(["a"]), ("dtype <U1", "convert it")),
+    "dates": (lambda: np.array(["2026-01-01"], "datetime64[D]"), ("datetime64", "convert it")),
+    "masked array": (lambda: np.ma.array([0.5], mask=[True]), ("MaskedArray", "where=~mask")),
+}
+
+
+@losses
+@pytest.mark.parametrize("role", ["prediction", "target", "weight"])
+@pytest.mark.parametrize(("make", "parts"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_is_no_array(
+    engine: Engine, loss: Any, role: str, make: Any, parts: tuple[str, ...]
+) -> None:
+    if role == "weight" and make() is None:
+        return  # no weights: allowed, and tested as such everywhere else
+    operands = {"prediction": engine.array([1.0]), "target": engine.array([1.0]), role: make()}
+    with raises(TypeError, role, *parts):
+        loss(**operands)
+
+
+@pytest.mark.parametrize("given", [None, 3, "mse", ml], ids=["none", "int", "str", "module"])
+def test_value_and_grad_of_no_function(given: Any) -> None:
+    with raises(TypeError, "value_and_grad takes a loss", f"got a {type(given).__name__}"):
+        ml.value_and_grad(given)
+    # A function that is no loss of this package gets no gradient of it.
+    with raises(TypeError, "value_and_grad takes a loss", "lambda", "float"):
+        ml.value_and_grad(lambda _prediction, _target: 0.0)([1.0], [2.0])
+
+
+def test_options_are_keywords() -> None:
+    with pytest.raises(TypeError, match="positional"):
+        ml.mse([1.0], [1.0], [1.0])  # type: ignore[call-arg]  # the mistake under test

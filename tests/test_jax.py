@@ -1,0 +1,192 @@
+"""JAX: transformations, closed-over NumPy arrays, x64, strict promotion and sharding."""
+
+import subprocess
+import sys
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+import multiloss as ml
+from reference import REFERENCES, TARGET, Reference
+
+PREDICTION = np.array([[0.5, -1.25, 3.0], [2.0, 0.0, -0.75]], dtype=np.float32)
+TARGETS = np.array([[1.0, -1.0, 2.5], [2.0, -3.0, 0.75]], dtype=np.float32)
+MASK = np.array([[True, False, True], [False, False, False]])
+
+LOSSES: dict[str, Any] = {
+    "mean": ml.mse,
+    "sum": ml.sse,
+    "none": partial(ml.mse, reduction="none"),
+    "axis": partial(ml.mse, axis=0, keepdims=True, half=True),
+    "where": partial(ml.mse, where=MASK, axis=1, empty=0.0),
+    "weight": partial(ml.mse, weight=np.array([[1.0], [3.0]], np.float32)),
+}
+losses = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+
+
+@pytest.mark.parametrize(
+    "reference", [pytest.param(each, id=name) for name, each in REFERENCES.items()]
+)
+def test_reference_values_jitted(reference: Reference) -> None:
+    with jax.enable_x64(True):
+        prediction, target = jnp.asarray(reference.prediction), jnp.asarray(TARGET)
+        jitted = jax.jit(reference.loss)
+        for result in (
+            jitted(prediction, target),
+            jitted(target=target, prediction=prediction),
+            jax.jit(ml.value_and_grad(reference.loss))(prediction, target)[0],
+        ):
+            # Two units in the last place.
+            np.testing.assert_allclose(result, float(reference.printed), rtol=4.5e-16)
+
+
+@losses
+def test_transformations_agree_with_the_plain_call(loss: Any) -> None:
+    prediction, target = jnp.asarray(PREDICTION), jnp.asarray(TARGETS)
+    plain = loss(prediction, target)
+    np.testing.assert_allclose(jax.jit(loss)(prediction, target), plain, rtol=1e-6)
+
+    def total(prediction: Any) -> Any:
+        return jnp.sum(loss(prediction, target))
+
+    value, gradient = ml.value_and_grad(loss)(prediction, target)
+    jitted_value, jitted_gradient = jax.jit(ml.value_and_grad(loss))(prediction, target)
+    np.testing.assert_allclose(jitted_value, value, rtol=1e-6)
+    np.testing.assert_allclose(jitted_gradient, gradient, rtol=1e-6)
+    np.testing.assert_allclose(jax.grad(total)(prediction), gradient, rtol=1e-6)
+    np.testing.assert_allclose(jax.jacfwd(total)(prediction), gradient, rtol=1e-6)
+    np.testing.assert_allclose(jax.grad(jax.checkpoint(total))(prediction), gradient, rtol=1e-6)
+    check_grads(  # type: ignore[no-untyped-call]  # as JAX ships it
+        total, (prediction,), order=2, modes=("fwd", "rev"), rtol=1e-2, atol=1e-2
+    )
+    np.testing.assert_allclose(
+        jax.hessian(total)(prediction).reshape(6, 6).sum(1),
+        jax.grad(lambda y: ml.value_and_grad(loss)(y, target)[1].sum())(prediction).ravel(),
+        rtol=1e-6,
+    )
+
+
+def test_vmap_and_scan() -> None:
+    by_row = ml.mse(PREDICTION, TARGETS, axis=1)
+    np.testing.assert_allclose(jax.vmap(ml.mse)(PREDICTION, TARGETS), by_row, rtol=1e-6)
+    masked = jax.vmap(lambda y, t, m: ml.mse(y, t, where=m, empty=-1.0))(PREDICTION, TARGETS, MASK)
+    np.testing.assert_allclose(
+        masked, ml.mse(PREDICTION, TARGETS, where=MASK, axis=1, empty=-1.0), rtol=1e-6
+    )
+
+    def step(total: Any, row: Any) -> Any:
+        loss = ml.mse(*row)
+        return total + loss, loss
+
+    total, scanned = jax.lax.scan(step, jnp.float32(0), (PREDICTION, TARGETS))
+    np.testing.assert_allclose(scanned, by_row, rtol=1e-6)
+    np.testing.assert_allclose(total, by_row.sum(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf])
+def test_masked_elements_do_not_leak_under_jit(poison: float) -> None:
+    @jax.jit
+    @partial(jax.value_and_grad, argnums=(0, 1, 2))
+    def loss(prediction: Any, target: Any, weight: Any) -> Any:
+        return ml.mse(prediction, target, weight=weight, where=jnp.array([True, False, False]))
+
+    value, gradients = loss(
+        jnp.array([1.0, 2.0, poison]),
+        jnp.array([0.0, poison, 5.0]),
+        jnp.array([2.0, poison, poison]),
+    )
+    assert value == 1.0
+    assert [each.tolist() for each in gradients] == [[2.0, 0, 0], [-2.0, 0, 0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8", ">f4"])
+def test_numpy_targets_closed_over(dtype: str) -> None:
+    target = np.array([1, 1]).astype(dtype)
+
+    @jax.jit
+    @jax.value_and_grad
+    def loss(prediction: Any) -> Any:
+        return ml.mse(prediction, target)
+
+    value, gradient = loss(jnp.array([0.5, 3.0]))
+    assert value == 2.125
+    assert value.dtype == "float32"
+    assert gradient.tolist() == [-0.5, 2.0]
+
+
+@pytest.mark.parametrize("x64", [False, True], ids=["x32", "x64"])
+def test_strict_promotion(x64: bool) -> None:
+    with jax.enable_x64(x64), jax.numpy_dtype_promotion("strict"):
+        prediction = jnp.array([0.5, 3.0], dtype="float32")
+        for target in (
+            jnp.array([1.0, 1.0], dtype="float32"),
+            jnp.array([1, 1], dtype="uint8"),
+            jnp.array([1, 1], dtype="bfloat16"),
+            [1, 1],
+            [1.0, 1.0],
+            1.0,
+        ):
+            value, gradient = jax.jit(
+                lambda y, target=target: ml.value_and_grad(ml.mse)(
+                    y, target, weight=np.array([1, 1]), where=np.array([True, True]), half=True
+                )
+            )(prediction)
+            assert value == 2.125 / 2
+            assert value.dtype == gradient.dtype == "float32"
+
+
+def test_weak_arrays_have_no_say() -> None:
+    with jax.enable_x64(True):
+        prediction = jnp.array([0.5, 3.0], dtype="float32")
+        result = jax.jit(partial(ml.mse, broadcast=True))(prediction, 1.0)
+        assert result.dtype == "float32"
+        assert result == 2.125
+
+
+def test_x64_decides_at_every_call() -> None:
+    integers = np.array([2**24 + 1, 0], dtype=np.int32)
+    for x64, dtype in ((False, "float32"), (True, "float64"), (False, "float32")):
+        with jax.enable_x64(x64):
+            assert ml.mse(jnp.asarray(integers), jnp.asarray(integers)).dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "bfloat16", "float16"])
+def test_small_floats(dtype: str) -> None:
+    prediction, target = jnp.array([16.0, 0], dtype=dtype), jnp.array([0, 16.0], dtype=dtype)
+    value, gradient = jax.value_and_grad(ml.mse)(prediction, target)
+    assert value == 256.0
+    assert value.dtype == "float32"
+    assert gradient.dtype == dtype
+
+
+def test_dtype_of_keys_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"prediction has the dtype key.*convert it"):
+        ml.mse(jax.random.key(0), jax.random.key(1))
+
+
+def test_sharded_computations() -> None:
+    # The number of devices is fixed when JAX starts, hence a process of its own.
+    code = """
+import jax, jax.numpy as jnp, multiloss as ml
+from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
+mesh = jax.make_mesh((2,), ("batch",), axis_types=(jax.sharding.AxisType.Auto,))
+y, t = jnp.arange(8.0), jnp.ones(8)
+local = lambda y, t: jax.lax.psum(ml.sse(y, t), "batch")
+mapped = jax.jit(jax.shard_map(local, mesh=mesh, in_specs=P("batch"), out_specs=P()))
+sharded = jax.device_put((y, t), NamedSharding(mesh, P("batch")))
+print(mapped(y, t), jax.jit(ml.sse)(*sharded), ml.sse(*sharded), ml.sse(sharded[0], [1.0] * 8))
+"""
+    run = subprocess.run(  # noqa: S603  our own
+        [sys.executable, "-W", "error", "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"},
+    )
+    # ½ (1 + 0 + 1 + 4 + 9 + 16 + 25 + 36)
+    assert run.stdout.split() == ["46.0"] * 4

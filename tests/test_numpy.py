@@ -1,0 +1,107 @@
+"""Scripts in NumPy: files, views, scalars and warnings."""
+
+import copy
+import itertools
+import math
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import multiloss as ml
+
+# Statically a loss of lists is a list.
+MSE: Any = ml.mse
+MSE_AND_GRADIENT: Any = ml.value_and_grad(ml.mse)
+
+
+def test_memory_mapped_files(tmp_path: Path) -> None:
+    np.save(tmp_path / "y.npy", np.array([0.5, 3.0]))
+    np.save(tmp_path / "t.npy", np.array([1.0, 1.0], dtype=">f4"))
+    prediction = np.load(tmp_path / "y.npy", mmap_mode="r")
+    target = np.load(tmp_path / "t.npy", mmap_mode="r")
+    value, gradient = ml.value_and_grad(ml.mse)(prediction, target)
+    assert repr(value) == "np.float64(2.125)"
+    assert type(gradient) is np.ndarray
+    assert gradient.tolist() == [-0.5, 2.0]
+
+
+@pytest.mark.parametrize("number", [3, 3.0, True, np.float32(3), np.int8(3), 3 + 0j], ids=repr)
+def test_scalars(number: Any) -> None:
+    value = ml.mse(number, 1)
+    assert value == (complex(number).real - 1) ** 2
+    assert isinstance(value, np.floating)
+
+
+def test_result_is_a_scalar_of_numpy_whatever_the_options() -> None:
+    for options in itertools.chain.from_iterable(
+        itertools.combinations(
+            [("weight", np.ones(2)), ("where", np.ones(2, dtype=bool)), ("axis", 0)], count
+        )
+        for count in range(4)
+    ):
+        chosen: dict[str, Any] = dict(options)
+        value, gradient = MSE_AND_GRADIENT([0.5, 3.0], [1.0, 1.0], **chosen)
+        assert type(value) is np.float64
+        assert type(gradient) is np.ndarray
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda a: a[::-1, ::2],
+        lambda a: a.T,
+        np.asfortranarray,
+        lambda a: np.broadcast_to(a[:1], (5, 4)),
+        lambda a: a[:, None, :, None],
+        lambda a: np.lib.stride_tricks.sliding_window_view(a, 2, axis=0),
+    ],
+    ids=["strided", "transposed", "fortran", "broadcast", "new axes", "overlapping"],
+)
+def test_views(view: Any) -> None:
+    rng = np.random.default_rng(0)
+    y, t = view(rng.normal(size=(3, 4))), view(rng.normal(size=(3, 4)))
+    # math.fsum rounds once, at the end.
+    expected = math.fsum(((y - t) ** 2).ravel()) / y.size
+    assert ml.mse(y, t) == pytest.approx(expected, rel=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn], ids=str)
+def test_small_floats_of_ml_dtypes(dtype: Any) -> None:
+    y, t = np.array([3.0, 16.0], dtype=dtype), np.array([1.0, 16.0], dtype=dtype)
+    value, gradient = ml.value_and_grad(ml.mse)(y, t)
+    assert repr(value) == "np.float32(2.0)"
+    assert gradient.dtype == dtype
+    assert gradient.tolist() == [2.0, 0.0]
+
+
+def test_extended_precision_is_kept() -> None:
+    tiny = np.longdouble(2) ** -60
+    value = ml.mse(np.array([1 + tiny]), np.array([np.longdouble(1)]))
+    assert value == tiny**2
+    assert value.dtype == np.longdouble
+
+
+def test_no_warning_is_raised_and_none_is_switched_off_for_the_caller() -> None:
+    before = copy.copy(np.geterr())
+    huge = np.array([1e200, np.inf, np.nan])
+    assert np.isnan(ml.mse(huge, huge[::-1]))
+    assert np.geterr() == before
+
+
+def test_callers_error_state_does_not_turn_results_into_exceptions() -> None:
+    with np.errstate(all="raise"):
+        assert MSE([1e200], [0.0]) == np.inf
+
+
+def test_threads_share_nothing() -> None:
+    arrays = [np.full((50, 3), float(k)) for k in range(16)]
+
+    def loss(array: Any) -> float:
+        return float(ml.mse(array, np.zeros((50, 3)), weight=np.ones((50, 1)), axis=(0, 1)))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(loss, arrays * 20)) == [float(k * k) for k in range(16)] * 20

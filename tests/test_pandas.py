@@ -1,0 +1,35 @@
+"""Things with ``__array__``, pandas standing for them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import multiloss as ml
+
+
+def test_series_and_frames() -> None:
+    frame = pd.DataFrame({"y": [0.5, 3.0], "t": [1, 1]})
+    assert repr(ml.mse(frame["y"], frame["t"])) == "np.float64(2.125)"
+    assert ml.mse(frame[["y"]], frame[["t"]]) == 2.125
+    assert ml.mse(frame["y"].astype("float32"), frame["t"]).dtype == np.float32
+
+
+def test_series_follow_the_tensor_they_meet() -> None:
+    prediction = torch.tensor([0.5, 3.0], dtype=torch.float64, requires_grad=True)
+    loss = ml.mse(prediction, pd.Series([1.0, 1.0]))
+    loss.backward()  # type: ignore[no-untyped-call]  # as torch ships it
+    assert loss.item() == 2.125
+    assert prediction.grad is not None
+    assert prediction.grad.tolist() == [-0.5, 2.0]
+
+
+def test_missing_values() -> None:
+    series = pd.Series([1.0, None], dtype="Float64")
+    assert np.isnan(ml.mse(np.array([1.0, 2.0]), series))
+    assert ml.mse(np.array([1.0, 2.0]), series, where=series.notna()) == 0.0
+
+
+def test_objects_are_not_numbers() -> None:
+    with pytest.raises(TypeError, match=r"target has the dtype object.*convert it"):
+        ml.mse(np.array([1.0, 2.0]), pd.Series([1, None], dtype=object))

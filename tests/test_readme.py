@@ -1,0 +1,31 @@
+"""The examples of the README and of the docstrings, run as they stand."""
+
+import doctest
+import importlib
+from pathlib import Path
+
+import pytest
+
+import multiloss as ml
+
+README = Path(__file__).parent.parent / "README.md"
+MODULES = ("multiloss", "multiloss._evaluation", "multiloss.regression", "multiloss.torch")
+
+
+def test_readme() -> None:
+    text = README.read_text("utf-8").replace("```", "")
+    examples = doctest.DocTestParser().get_doctest(text, {}, "README.md", str(README), 0)
+    assert len(examples.examples) > 10
+    failed, _ = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples)
+    assert failed == 0
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstrings(name: str) -> None:
+    failed, _ = doctest.testmod(importlib.import_module(name))
+    assert failed == 0
+
+
+def test_every_public_function_has_an_executed_example() -> None:
+    for name in set(ml.__all__) - {"__version__"}:
+        assert doctest.DocTestFinder().find(getattr(ml, name))[0].examples, name

@@ -1,0 +1,358 @@
+"""PyTorch: autograd, its transformations, the compiler, AMP, and tensors of every sort."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from torch._dynamo.testing import CompileCounter
+from torch.autograd import forward_ad, gradcheck, gradgradcheck
+
+import multiloss as ml
+from multiloss.torch import MSELoss, SSELoss
+from reference import REFERENCES, TARGET, Reference
+
+references = pytest.mark.parametrize(
+    "reference", [pytest.param(each, id=name) for name, each in REFERENCES.items()]
+)
+
+
+def double(*shape: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, dtype=torch.float64, generator=generator)
+
+
+MASK = torch.tensor([[True, False, True], [True, True, True]])
+LOSSES: dict[str, Callable[..., Any]] = {
+    "mean": ml.mse,
+    "sum": ml.sse,
+    "none": partial(ml.mse, reduction="none"),
+    "axis": partial(ml.mse, axis=0, keepdims=True, half=True),
+    "where": partial(ml.mse, where=MASK, axis=1),
+    "no element": partial(ml.mse, where=torch.zeros_like(MASK), empty=0.0),
+}
+losses = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+
+
+@losses
+def test_gradients_of_prediction_target_and_weight(loss: Any) -> None:
+    operands = [
+        each.requires_grad_()
+        for each in (double(2, 3), double(2, 3, seed=1), double(2, 1, seed=2).abs() + 0.5)
+    ]
+
+    def weighted(prediction: Any, target: Any, weight: Any) -> Any:
+        return loss(prediction, target, weight=weight)
+
+    assert gradcheck(weighted, operands, check_forward_ad=True, check_batched_grad=True)
+    assert gradgradcheck(weighted, operands)
+
+
+@losses
+def test_closed_form_equals_autograd(loss: Any) -> None:
+    prediction, target = double(2, 3).requires_grad_(), double(2, 3, seed=1)
+    value, gradient = ml.value_and_grad(loss)(prediction, target)
+    (expected,) = torch.autograd.grad(loss(prediction, target).sum(), prediction)
+    torch.testing.assert_close(gradient, expected)
+    # The closed form is differentiable in turn: the second derivative is the same.
+    if gradient.requires_grad:
+        (second,) = torch.autograd.grad(gradient.sum(), prediction, retain_graph=True)
+        hessian = torch.func.hessian(lambda y: loss(y, target).sum())(prediction.detach())
+        torch.testing.assert_close(second, hessian.reshape(6, 6).sum(0).reshape(2, 3))
+    torch.testing.assert_close(value, loss(prediction, target), equal_nan=True)
+
+
+def test_forward_mode() -> None:
+    prediction, target, tangent = double(2, 3), double(2, 3, seed=1), double(2, 3, seed=2)
+    with forward_ad.dual_level():
+        value = ml.mse(cast(Any, forward_ad).make_dual(prediction, tangent), target)
+        derivative = cast(Any, forward_ad).unpack_dual(value).tangent
+    torch.testing.assert_close(derivative, torch.mean(2 * (prediction - target) * tangent))
+
+
+def test_func_transformations() -> None:
+    prediction, target = double(2, 3), double(2, 3, seed=1)
+    slope = 2 * (prediction - target)
+    torch.testing.assert_close(torch.func.grad(ml.mse)(prediction, target), slope / 6)
+    by_row = torch.func.vmap(ml.mse)(prediction, target)
+    torch.testing.assert_close(by_row, ((prediction - target) ** 2).mean(1))
+    torch.testing.assert_close(
+        torch.func.vmap(torch.func.grad(ml.mse))(prediction, target), slope / 3
+    )
+    rows = torch.func.jacrev(partial(ml.mse, axis=1))(prediction, target)
+    torch.testing.assert_close(rows, torch.eye(2, dtype=torch.float64)[..., None] * slope / 3)
+    torch.testing.assert_close(torch.func.jacfwd(ml.mse)(prediction, target), slope / 6)
+    hessian = torch.func.hessian(ml.sse)(prediction, target)
+    torch.testing.assert_close(hessian.reshape(6, 6), torch.eye(6, dtype=torch.float64))
+    masked = torch.func.vmap(lambda y, t, m: ml.mse(y, t, where=m))(prediction, target, MASK)
+    torch.testing.assert_close(masked, ml.mse(prediction, target, where=MASK, axis=1))
+
+
+@pytest.mark.parametrize("poison", [float("nan"), float("inf")])
+def test_masked_elements_do_not_leak_through_autograd(poison: float) -> None:
+    prediction = torch.tensor([1.0, 2.0, poison], requires_grad=True)
+    target = torch.tensor([0.0, poison, 5.0], requires_grad=True)
+    weight = torch.tensor([2.0, poison, poison], requires_grad=True)
+    loss = ml.mse(prediction, target, weight=weight, where=torch.tensor([True, False, False]))
+    gradients = torch.autograd.grad(loss, (prediction, target, weight))
+    assert loss.item() == 1.0
+    assert [each.tolist() for each in gradients] == [[2.0, 0, 0], [-2.0, 0, 0], [0, 0, 0]]
+
+
+def test_mixed_floats_back_propagate_into_their_own_dtypes() -> None:
+    prediction = torch.tensor([1.0, 2.0], requires_grad=True)
+    target = torch.tensor([0.0, 0.0], dtype=torch.float64, requires_grad=True)
+    loss = ml.mse(prediction, target)
+    gradients = torch.autograd.grad(loss, (prediction, target))
+    assert loss.dtype == torch.float64
+    assert [each.dtype for each in gradients] == [torch.float32, torch.float64]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_half_precision_gradients(dtype: torch.dtype) -> None:
+    prediction = torch.tensor([300.0, 0.0], dtype=dtype, requires_grad=True)
+    loss = ml.mse(prediction, torch.tensor([0.0, 300.0], dtype=dtype))
+    (gradient,) = torch.autograd.grad(loss, prediction)
+    assert loss.dtype == torch.float32
+    assert loss.item() == 90000.0
+    assert gradient.dtype == dtype
+    assert gradient.tolist() == [300.0, -300.0]
+
+
+def test_complex_gradients_are_those_of_torch() -> None:
+    prediction = torch.tensor([3 + 1j, 0], requires_grad=True)
+    target = torch.tensor([0, -1j])
+    value, gradient = ml.value_and_grad(ml.mse)(prediction, target)
+    (expected,) = torch.autograd.grad(((prediction - target).abs() ** 2).mean(), prediction)
+    torch.testing.assert_close(gradient, expected)
+    (own,) = torch.autograd.grad(value, prediction)
+    torch.testing.assert_close(own, expected)
+    operands = [double(3).to(torch.complex128).requires_grad_(), double(3, seed=1)]
+    assert gradcheck(ml.mse, operands)
+
+
+def test_result_is_attached_and_zero_gradient_flows_from_nothing() -> None:
+    prediction = torch.zeros(0, 3, requires_grad=True)
+    loss = ml.mse(prediction, torch.zeros(0, 3), empty=0.0)
+    loss.backward()  # type: ignore[no-untyped-call]  # as torch ships it
+    assert loss.item() == 0.0
+    assert prediction.grad is not None
+    assert prediction.grad.shape == (0, 3)
+
+
+@pytest.mark.parametrize("device_type", ["cpu", "cuda"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_autocast_changes_nothing(device_type: str, dtype: torch.dtype) -> None:
+    if device_type == "cuda" and not torch.cuda.is_available():
+        # Without a device, autocast for it is a warning and has no effect.
+        return
+    prediction, target = double(4, 3).float().to(device_type), double(4, 3, seed=1).float()
+    target = target.to(device_type)
+    outside = ml.value_and_grad(ml.mse)(prediction, target)
+    with torch.autocast(device_type, dtype=dtype):
+        inside = ml.value_and_grad(ml.mse)(prediction, target)
+    assert inside[0].dtype == outside[0].dtype
+    assert torch.equal(inside[0], outside[0])
+    assert torch.equal(inside[1], outside[1])
+
+
+TENSORS: dict[str, Callable[[], torch.Tensor]] = {
+    "transposed": lambda: double(3, 2).T,
+    "strided": lambda: double(4, 6)[::2, ::2],
+    "expanded": lambda: double(1, 3).expand(2, 3),
+    "parameter": lambda: torch.nn.Parameter(double(2, 3)),
+    "channels last": lambda: double(2, 3, 4, 4).to(memory_format=torch.channels_last),
+    "0-d": double,
+    "empty": lambda: double(0, 3),
+    "conjugated": lambda: torch.conj(double(2, 3) + 1j * double(2, 3, seed=1)),
+    "negated": lambda: torch.imag((double(2, 3) + 1j * double(2, 3, seed=1)).conj()),
+    "inference": torch.inference_mode()(lambda: double(2, 3)),
+}
+
+
+@pytest.mark.parametrize("make", TENSORS.values(), ids=TENSORS)
+def test_tensors_of_every_layout(make: Callable[[], torch.Tensor]) -> None:
+    tensor = make()
+    target = torch.ones_like(tensor.detach().clone()).requires_grad_()
+    with torch.inference_mode(tensor.is_inference()):
+        loss = ml.mse(tensor, target)
+        expected = torch.nn.functional.mse_loss(
+            torch.view_as_real(tensor.detach().resolve_conj()) if tensor.is_complex() else tensor,
+            torch.view_as_real(target.detach()) if tensor.is_complex() else target,
+        )
+    # Over the parts of complex numbers torch's mean has twice as many elements.
+    torch.testing.assert_close(loss, expected * (2 if tensor.is_complex() else 1), equal_nan=True)
+
+
+def test_meta_tensors_have_shape_and_dtype_only() -> None:
+    meta = torch.empty(4, 3, device="meta", dtype=torch.float16, requires_grad=True)
+    options: Any = {"weight": torch.ones(4, 1, device="meta"), "where": [[True]] * 4}
+    value, gradient = ml.value_and_grad(ml.mse)(meta, np.zeros((4, 3)), axis=1, **options)
+    assert value.device.type == gradient.device.type == "meta"
+    assert (value.shape, value.dtype) == ((4,), torch.float64)
+    assert (gradient.shape, gradient.dtype) == ((4, 3), torch.float16)
+    with pytest.raises(ValueError, match=r"prediction is on meta and target is on cpu; move one"):
+        ml.mse(meta, torch.zeros(4, 3))
+
+
+def test_default_dtype_decides_for_narrow_integers() -> None:
+    integers = torch.tensor([1, 0], dtype=torch.uint8)
+    for default, expected in ((torch.float64, torch.float64), (torch.bfloat16, torch.float32)):
+        torch.set_default_dtype(default)
+        try:
+            assert ml.mse(integers, integers).dtype == expected
+        finally:
+            torch.set_default_dtype(torch.float32)
+
+
+def test_subclasses_stay_subclasses() -> None:
+    class Tagged(torch.Tensor):
+        pass
+
+    prediction = double(3).as_subclass(Tagged)
+    loss = ml.mse(prediction, double(3, seed=1))
+    assert type(loss) is Tagged
+    torch.testing.assert_close(loss.as_subclass(torch.Tensor), ml.mse(double(3), double(3, seed=1)))
+
+
+# The compiler -----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@references
+def test_reference_values_compiled(reference: Reference) -> None:
+    target = torch.tensor(TARGET, dtype=torch.float64)
+    prediction = torch.tensor(reference.prediction, dtype=torch.float64)
+    compiled: Any = torch.compile(reference.loss, fullgraph=True)
+    expected = float(reference.printed)
+    assert compiled(prediction, target).item() == pytest.approx(expected, rel=4.5e-16)
+    assert compiled(target=target, prediction=prediction).item() == pytest.approx(
+        expected, rel=4.5e-16
+    )
+
+
+COMPILED: dict[str, Callable[..., Any]] = {
+    "plain": ml.mse,
+    "sum": ml.sse,
+    "axis": partial(ml.mse, axis=(0, -1), keepdims=True),
+    "where": lambda y, t: ml.mse(y, t, where=y > 0, empty=0.0),
+    "weight": lambda y, t: ml.mse(y, t, weight=t.abs()),
+    "number": lambda y, t: ml.mse(y, 0.5) + t.sum(),
+    "integer": lambda y, t: ml.mse(y, t.to(torch.int32)),
+    "half": lambda y, t: ml.mse(y.half(), t.half()).double(),
+    "broadcast": lambda y, t: ml.mse(y, t[:1], broadcast=True),
+    "gradient": lambda y, t: ml.value_and_grad(ml.mse)(y, t)[1].sum(),
+    "module": MSELoss(),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", COMPILED.values(), ids=COMPILED)
+@pytest.mark.parametrize("dynamic", [False, True], ids=["static", "dynamic"])
+def test_compiled_in_one_graph(loss: Any, dynamic: bool) -> None:
+    cast(Any, torch.compiler).reset()
+    compiled: Any = torch.compile(loss, fullgraph=True, dynamic=dynamic)
+    for rows in (4, 7):
+        prediction, target = double(rows, 3).requires_grad_(), double(rows, 3, seed=1)
+        value, expected = compiled(prediction, target), loss(prediction, target)
+        torch.testing.assert_close(value, expected)
+        torch.testing.assert_close(
+            torch.autograd.grad(value, prediction), torch.autograd.grad(expected, prediction)
+        )
+
+
+@pytest.mark.slow
+def test_dynamic_shapes_compile_once() -> None:
+    cast(Any, torch.compiler).reset()
+    counter = CompileCounter()
+    compiled = torch.compile(ml.mse, fullgraph=True, dynamic=True, backend=counter)
+    for rows in (4, 7, 11, 13):
+        compiled(double(rows, 3), double(rows, 3))
+    assert counter.frame_count == 1
+
+
+@pytest.mark.slow
+def test_first_call_of_a_process_may_be_compiled() -> None:
+    code = (
+        "import torch, multiloss as ml\n"
+        "f = torch.compile(ml.mse, fullgraph=True, backend='eager')\n"
+        "print(f(torch.tensor([0.5, 3.0]), torch.ones(2)).item())"
+    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    run = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  our own
+    assert run.stdout == "2.125\n"
+    assert run.stderr == ""
+
+
+class Regression(torch.nn.Module):
+    def forward(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return ml.mse(prediction, target, weight=target.abs()) + ml.sse(prediction, 0.5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strict", [False, True], ids=["", "strict"])
+def test_export(strict: bool) -> None:
+    rows = torch.export.Dim("rows")
+    exported = torch.export.export(
+        Regression(),
+        (double(4, 3), double(4, 3, seed=1)),
+        dynamic_shapes=({0: rows}, {0: rows}),
+        strict=strict,
+    ).module()
+    operands = double(9, 3), double(9, 3, seed=1)
+    torch.testing.assert_close(exported(*operands), Regression()(*operands))
+
+
+# The modules ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_mse_module_stands_in_for_torchs_own(reduction: str) -> None:
+    prediction, target = double(2, 3), double(2, 3, seed=1)
+    torch.testing.assert_close(
+        MSELoss(reduction=reduction)(prediction, target),
+        torch.nn.MSELoss(reduction=reduction)(prediction, target),
+    )
+
+
+@references
+def test_modules_give_the_reference_values(reference: Reference) -> None:
+    module = MSELoss() if reference.loss is ml.mse else SSELoss()
+    prediction, target = (
+        torch.tensor(each, dtype=torch.float64) for each in (reference.prediction, TARGET)
+    )
+    assert module(prediction, target).item() == pytest.approx(float(reference.printed), rel=4.5e-16)
+
+
+@pytest.mark.parametrize(("module", "default"), [(MSELoss, "mean"), (SSELoss, "sum")])
+def test_constructor_is_that_of_torch(module: Any, default: str) -> None:
+    assert module().reduction == default
+    assert repr(module()) == f"{module.__name__}()"
+    assert module(None, None, "none").reduction == "none"
+    for arguments, reduction in (
+        ({"reduce": False}, "none"),
+        ({"size_average": False}, "sum"),
+        ({"size_average": True}, "mean"),
+    ):
+        with pytest.warns(UserWarning, match="size_average and reduce args will be deprecated"):
+            assert module(**arguments).reduction == reduction
+    with pytest.raises(ValueError, match=r"reduction='average' is unknown; .*'mean', 'sum', "):
+        module(reduction="average")
+
+
+def test_modules_take_weights_and_masks() -> None:
+    prediction, target = double(2, 3), double(2, 3, seed=1)
+    options: Any = {"weight": torch.tensor([[1.0], [3.0]]), "where": MASK}
+    assert torch.equal(
+        MSELoss()(prediction, target, **options), ml.mse(prediction, target, **options)
+    )
+    assert torch.equal(
+        SSELoss()(prediction, target, **options), ml.sse(prediction, target, **options)
+    )
+    assert torch.equal(
+        SSELoss(reduction="mean")(prediction, target), ml.mse(prediction, target, half=True)
+    )
