@@ -1,5 +1,5 @@
 # Two virtual environments, both made here and pinned by constraints.txt: .venv has every engine,
-# .venv-minimal has NumPy alone. The package is installed into them as a built wheel, so that the tests
+# .venv-minimal none but NumPy. The package is installed into them as a built wheel, so that the tests
 # run against what ships and never against src/.
 
 PYTHON ?= python3
@@ -26,7 +26,7 @@ test-quick: .venv/wheel ## the tests without those that compile or train
 	.venv/bin/python -m pytest -m "not slow"
 
 .PHONY: test-minimal
-test-minimal: .venv-minimal/wheel ## the NumPy part of the tests, where nothing else is installed
+test-minimal: .venv-minimal/wheel ## the NumPy part of the tests, where no other engine is installed
 	.venv-minimal/bin/python -m pytest --engines numpy
 
 .PHONY: lint

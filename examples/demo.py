@@ -15,30 +15,25 @@ import numpy as np
 import torch
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 import multiloss as ml
 import train_jax
 import train_numpy
 import train_torch
-from digits import EPOCHS, Digits, Network, Progress, Training, accuracy, initial_network, load
+from digits import EPOCHS, Callback, Digits, Network, Training, accuracy, initial_network, load
 from picture import draw
+from tutorial import RIGHT, TARGET, WRONG
 
 PICTURE = Path("demo.png")
-
-# Ten classes of a handwritten digit: the target, a right prediction and a wrong one.
-TARGET = [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-RIGHT = [0.1, 0.05, 0.1, 0.0, 0.7, 0.05, 0.0, 0.0, 0.0, 0.0]
-WRONG = [0.1, 0.05, 0.7, 0.0, 0.1, 0.05, 0.0, 0.0, 0.0, 0.0]
 
 ENGINES: dict[str, Callable[[list[float]], Any]] = {
     "NumPy": np.asarray,
     "PyTorch": lambda data: torch.tensor(data, dtype=torch.float64),
     "JAX": jnp.asarray,
 }
-TRAININGS: dict[str, Callable[[Digits, Network, Progress], Training]] = {
+TRAININGS: dict[str, Callable[[Digits, Network, Callback], Training]] = {
     "NumPy": train_numpy.train,
     "PyTorch": train_torch.train,
     "JAX": train_jax.train,
@@ -74,7 +69,7 @@ def train_all(digits: Digits, console: Console) -> dict[str, Training]:
         TimeElapsedColumn(),
     )
     trainings = {}
-    with Bars(*columns, console=console) as bars:
+    with Progress(*columns, console=console) as bars:
         for name, train in TRAININGS.items():
             task = bars.add_task(name, total=EPOCHS)
             trainings[name] = train(digits, initial_network(), partial(bars.advance, task))

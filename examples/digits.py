@@ -55,7 +55,7 @@ class Training:
     network: Network  # NumPy arrays
 
 
-Progress = Callable[[], None]  # called after every epoch
+Callback = Callable[[], None]  # called after every epoch
 
 
 def load() -> Digits:

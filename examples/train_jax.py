@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import multiloss as ml
-from digits import EPOCHS, LEARNING_RATE, Digits, Network, Progress, Training
+from digits import EPOCHS, LEARNING_RATE, Callback, Digits, Network, Training
 
 
-def train(digits: Digits, network: Network, progress: Progress) -> Training:
+def train(digits: Digits, network: Network, after_epoch: Callback) -> Training:
     """Train on the batches of every epoch."""
     losses = []
     with jax.enable_x64(True):
@@ -22,7 +22,7 @@ def train(digits: Digits, network: Network, progress: Progress) -> Training:
                 loss, parameters = _step(parameters, images, targets)
                 total += float(loss)
             losses.append(total / len(batches))
-            progress()
+            after_epoch()
     return Training(losses, Network(*map(np.asarray, parameters)))
 
 

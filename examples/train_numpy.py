@@ -3,10 +3,10 @@
 import numpy as np
 
 import multiloss as ml
-from digits import EPOCHS, LEARNING_RATE, Digits, FloatArray, Network, Progress, Training
+from digits import EPOCHS, LEARNING_RATE, Callback, Digits, FloatArray, Network, Training
 
 
-def train(digits: Digits, network: Network, progress: Progress) -> Training:
+def train(digits: Digits, network: Network, after_epoch: Callback) -> Training:
     """Train on the batches of every epoch."""
     losses = []
     for epoch in range(EPOCHS):
@@ -16,7 +16,7 @@ def train(digits: Digits, network: Network, progress: Progress) -> Training:
             loss, network = _step(network, images, targets)
             total += loss
         losses.append(total / len(batches))
-        progress()
+        after_epoch()
     return Training(losses, network)
 
 

@@ -3,10 +3,10 @@
 import torch
 
 import multiloss as ml
-from digits import EPOCHS, LEARNING_RATE, Digits, Network, Progress, Training
+from digits import EPOCHS, LEARNING_RATE, Callback, Digits, Network, Training
 
 
-def train(digits: Digits, network: Network, progress: Progress) -> Training:
+def train(digits: Digits, network: Network, after_epoch: Callback) -> Training:
     """Train on the batches of every epoch."""
     parameters = [torch.tensor(each, requires_grad=True) for each in network.parameters]
     hidden_weight, hidden_bias, output_weight, output_bias = parameters
@@ -26,5 +26,5 @@ def train(digits: Digits, network: Network, progress: Progress) -> Training:
             optimizer.step()
             total += float(loss.detach())
         losses.append(total / len(batches))
-        progress()
+        after_epoch()
     return Training(losses, Network(*(each.detach().numpy() for each in parameters)))

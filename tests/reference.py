@@ -1,20 +1,16 @@
-"""The example of the tutorial from which the definitions of MSE and SSE come.
-
-Ten classes of a handwritten digit; the target has the one at index 4. The four values are printed
-in the tutorial. Its listing of the vectors is lost: these are reconstructed, agree with everything
-its text says of them, and give all four values digit for digit.
-"""
+"""The four values that the tutorial prints, for its vectors."""
 
 from typing import Any, NamedTuple
 
 import multiloss as ml
+from tutorial import RIGHT, TARGET, WRONG
 
-TARGET = [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-RIGHT = [0.1, 0.05, 0.1, 0.0, 0.7, 0.05, 0.0, 0.0, 0.0, 0.0]
-WRONG = [0.1, 0.05, 0.7, 0.0, 0.1, 0.05, 0.0, 0.0, 0.0, 0.0]
+__all__ = ["REFERENCES", "TARGET", "Reference"]
 
 
 class Reference(NamedTuple):
+    """A loss, a prediction of the tutorial's target, and what the tutorial prints."""
+
     loss: Any
     prediction: list[float]
     printed: str

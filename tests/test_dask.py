@@ -63,6 +63,20 @@ def test_unknown_sizes(loss: Any, count: list[int]) -> None:
     np.testing.assert_allclose(weighted.compute(), expected)
 
 
+def test_masked_chunks_are_refused() -> None:
+    masked = da.ma.masked_array([1.0, 99.0], mask=[False, True])
+    with pytest.raises(TypeError, match=r"prediction is a numpy.ma.MaskedArray"):
+        ml.mse(masked, np.zeros(2))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "longdouble"])
+def test_host_floats_of_other_widths(dtype: str) -> None:
+    target = np.zeros(2, dtype) if dtype == "float16" else [0.0, 0.0]
+    result = ml.mse(array(np.array([1.0, 2.0], dtype)), target)
+    assert result.dtype == ("float32" if dtype == "float16" else dtype)
+    assert result.compute() == 2.5
+
+
 def test_mean_of_what_turns_out_to_be_nothing() -> None:
     prediction = array([0.5, 3.0])
     nothing = prediction[prediction > 5]

@@ -4,6 +4,7 @@ import itertools
 import re
 from typing import Any
 
+import array_api_strict
 import jax.experimental.sparse
 import jax.numpy as jnp
 import numpy as np
@@ -32,15 +33,31 @@ def test_two_engines(first: str, second: str, role: str) -> None:
         ml.mse(**operands)
 
 
+def test_two_devices_of_one_engine() -> None:
+    here = array_api_strict.ones(2)
+    there = array_api_strict.ones(2, device=array_api_strict.Device("device1"))
+    message = r"\Aprediction is on the device .*CPU.* and target is on the device .*device1.*; move"
+    with pytest.raises(ValueError, match=message):
+        ml.mse(here, there)
+
+
+def test_lists_of_tensors_are_not_detached() -> None:
+    tensors = [torch.tensor(1.0, requires_grad=True), torch.tensor(2.0)]
+    with pytest.raises(TypeError, match=r"\Aprediction is a list of Tensor; make one array of it"):
+        ml.mse(tensors, [0.0, 0.0])
+
+
 SPARSE: dict[str, Any] = {
     "scipy": lambda: scipy.sparse.csr_array(np.eye(2)),
     "scipy-matrix": lambda: scipy.sparse.coo_matrix(np.eye(2)),
     "jax": lambda: jax.experimental.sparse.BCOO.fromdense(jnp.eye(2)),
     "torch-coo": lambda: torch.eye(2).to_sparse(),
     "torch-nested": lambda: torch.nested.nested_tensor([torch.ones(2)], layout=torch.jagged),
+    "torch-nested-strided": lambda: torch.nested.nested_tensor([torch.ones(2)]),
 }
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
 @pytest.mark.parametrize("make", SPARSE.values(), ids=SPARSE)
 @pytest.mark.parametrize("role", ["prediction", "target"])
 def test_sparse_arrays(make: Any, role: str) -> None:

@@ -81,7 +81,7 @@ def test_mask_that_is_not_boolean(engine: Engine, loss: Any) -> None:
 @losses
 def test_complex_weights(engine: Engine, loss: Any) -> None:
     operand = engine.array([1.0, 2.0])
-    with raises(TypeError, "weight is complex"):
+    with raises(TypeError, "weight has the dtype", "complex64", "pass real numbers"):
         loss(operand, operand, weight=engine.array([1j, 1], "complex64"))
 
 
@@ -109,11 +109,18 @@ def test_axis_of_a_scalar(engine: Engine, loss: Any) -> None:
         loss(engine.array(1.0), engine.array(2.0), axis=0)
 
 
-@pytest.mark.parametrize("reduction", ["average", None, "Mean", 1], ids=str)
+@pytest.mark.parametrize("reduction", ["average", None, "Mean", 1, ["mean"]], ids=str)
 def test_unknown_reduction(engine: Engine, reduction: Any) -> None:
     operand = engine.array([1.0])
     with raises(ValueError, f"reduction={reduction!r} is unknown", "'mean', 'sum', 'none'"):
         ml.mse(operand, operand, reduction=reduction)
+
+
+@pytest.mark.parametrize("empty", [None, "nan", [0.0]], ids=str)
+def test_empty_that_is_no_number(engine: Engine, empty: Any) -> None:
+    operand = engine.array([1.0])
+    with raises(ValueError, f"empty={empty!r} is not a number"):
+        ml.mse(operand, operand, empty=empty)
 
 
 def test_axis_without_reduction(engine: Engine) -> None:
@@ -137,13 +144,18 @@ UNREADABLE: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
 
 
 @losses
-@pytest.mark.parametrize("role", ["prediction", "target", "weight"])
-@pytest.mark.parametrize(("make", "parts"), UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize(
+    ("role", "make", "parts"),
+    [
+        pytest.param(role, *case, id=f"{role}-{name}")
+        for role in ("prediction", "target", "weight")
+        for name, case in UNREADABLE.items()
+        if (role, name) != ("weight", "none")  # stands for no weights
+    ],
+)
 def test_what_is_no_array(
     engine: Engine, loss: Any, role: str, make: Any, parts: tuple[str, ...]
 ) -> None:
-    if role == "weight" and make() is None:
-        return  # no weights: allowed, and tested as such everywhere else
     operands = {"prediction": engine.array([1.0]), "target": engine.array([1.0]), role: make()}
     with raises(TypeError, role, *parts):
         loss(**operands)
@@ -156,6 +168,10 @@ def test_value_and_grad_of_no_function(given: Any) -> None:
     # A function that is no loss of this package gets no gradient of it.
     with raises(TypeError, "value_and_grad takes a loss", "lambda", "float"):
         ml.value_and_grad(lambda _prediction, _target: 0.0)([1.0], [2.0])
+    with raises(TypeError, "value_and_grad takes a loss", "lambda", "tuple"):
+        ml.value_and_grad(lambda y, t: 2 * ml.mse(y, t))([1.0], [2.0])
+    with raises(TypeError, "value_and_grad of value_and_grad"):
+        ml.value_and_grad(ml.value_and_grad(ml.mse))([1.0], [2.0])
 
 
 def test_options_are_keywords() -> None:

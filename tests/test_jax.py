@@ -3,9 +3,10 @@
 import subprocess
 import sys
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -71,6 +72,31 @@ def test_transformations_agree_with_the_plain_call(loss: Any) -> None:
     )
 
 
+def test_closed_form_of_a_jitted_loss() -> None:
+    value, gradient = ml.value_and_grad(jax.jit(ml.mse))(jnp.array([0.5, 3.0]), jnp.ones(2))
+    assert value == 2.125
+    assert gradient.tolist() == [-0.5, 2.0]
+
+
+def test_empty_may_be_traced() -> None:
+    nothing = jnp.zeros((2, 0))
+    result = jax.jit(ml.mse, static_argnames="axis")(nothing, nothing, axis=1, empty=3.0)
+    assert result.tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize("target", [[1e300, 1.0], np.array([1e300, 1.0]), 1e300], ids=type)
+def test_host_data_overflows_without_a_warning(target: Any) -> None:
+    with np.errstate(all="raise"):
+        assert ml.mse(jnp.ones(2), target) == np.inf
+
+
+def test_shapes_may_be_symbols() -> None:
+    shape = cast(Any, jax.ShapeDtypeStruct)(jax.export.symbolic_shape("rows, 3"), "float32")
+    exported: Any = jax.export.export(jax.jit(ml.mse))(shape, shape)
+    expected: Any = ml.mse(PREDICTION, TARGETS)
+    np.testing.assert_allclose(exported.call(PREDICTION, TARGETS), expected, rtol=1e-6)
+
+
 def test_vmap_and_scan() -> None:
     by_row = ml.mse(PREDICTION, TARGETS, axis=1)
     np.testing.assert_allclose(jax.vmap(ml.mse)(PREDICTION, TARGETS), by_row, rtol=1e-6)
@@ -130,6 +156,7 @@ def test_strict_promotion(x64: bool) -> None:
             [1, 1],
             [1.0, 1.0],
             1.0,
+            1.0 + 0j,
         ):
             value, gradient = jax.jit(
                 lambda y, target=target: ml.value_and_grad(ml.mse)(

@@ -37,6 +37,24 @@ def exact(
     return loss.scale * sum(terms) / total
 
 
+def elements(loss: Loss) -> Any:
+    """Return the losses of the elements by the definition, in rational arithmetic."""
+    return _by_element(loss, loss.value)
+
+
+def slopes(loss: Loss) -> Any:
+    """Return the slopes of the elements by the definition, in rational arithmetic."""
+    return _by_element(loss, loss.slope)
+
+
+def _by_element(loss: Loss, function: Any) -> Any:
+    values = [
+        float(loss.scale * function(Fraction(y), Fraction(t)))
+        for y, t in zip(PREDICTION.ravel(), TARGET.ravel(), strict=True)
+    ]
+    return np.reshape(values, PREDICTION.shape)
+
+
 def close(engine: Engine, result: Any, expected: Any) -> None:
     """Check the engine, the shape and the values, to a few units in the last place."""
     if engine.array_type is not np.ndarray:
@@ -61,11 +79,7 @@ def test_gradient_is_the_slope_of_the_definition(engine: Engine, loss: Loss) -> 
     )
     close(engine, value, float(exact(loss, PREDICTION.ravel(), TARGET.ravel())))
     total = PREDICTION.size if loss.reduction == "mean" else 1
-    expected = [
-        float(loss.scale * loss.slope(Fraction(y), Fraction(t)) / total)
-        for y, t in zip(PREDICTION.ravel(), TARGET.ravel(), strict=True)
-    ]
-    close(engine, gradient, np.reshape(expected, PREDICTION.shape))
+    close(engine, gradient, slopes(loss) / total)
 
 
 @losses
@@ -121,12 +135,8 @@ def test_weighted_gradient(engine: Engine, loss: Loss) -> None:
     _, gradient = ml.value_and_grad(loss.function)(
         engine.array(PREDICTION), engine.array(TARGET), weight=engine.array(WEIGHT)
     )
-    total = sum(map(Fraction, WEIGHT.ravel())) if loss.reduction == "mean" else 1
-    expected = [
-        float(loss.scale * Fraction(w) * loss.slope(Fraction(y), Fraction(t)) / total)
-        for w, y, t in zip(WEIGHT.ravel(), PREDICTION.ravel(), TARGET.ravel(), strict=True)
-    ]
-    close(engine, gradient, np.reshape(expected, PREDICTION.shape))
+    total = WEIGHT.sum() if loss.reduction == "mean" else 1.0
+    close(engine, gradient, WEIGHT * slopes(loss) / total)
 
 
 @means
@@ -154,9 +164,8 @@ def test_axis_and_keepdims_follow_the_standard(
     result = loss.function(
         engine.array(PREDICTION), engine.array(TARGET), axis=axis, keepdims=keepdims
     )
-    elements = (PREDICTION - TARGET) ** 2 * float(loss.scale)
     reduce = np.mean if loss.reduction == "mean" else np.sum
-    close(engine, result, reduce(elements, axis=axis, keepdims=keepdims))
+    close(engine, result, reduce(elements(loss), axis=axis, keepdims=keepdims))
 
 
 @losses
@@ -169,14 +178,9 @@ def test_axis_with_weights_equals_slice_by_slice(engine: Engine, loss: Loss, axi
         axis=axis,
     )
     weight = np.broadcast_to(WEIGHT[:, :1] + 1, PREDICTION.shape)
-    scale = float(loss.scale)
-    value = scale * np.sum(weight * (PREDICTION - TARGET) ** 2, axis=axis)
-    slopes = scale * weight * 2 * (PREDICTION - TARGET)
-    if loss.reduction == "mean":
-        value = value / np.sum(weight, axis=axis)
-        slopes = slopes / np.sum(weight, axis=axis, keepdims=True)
-    close(engine, result, value)
-    close(engine, gradient, slopes)
+    totals = np.sum(weight, axis=axis, keepdims=True) if loss.reduction == "mean" else 1.0
+    close(engine, result, np.sum(weight * elements(loss) / totals, axis=axis))
+    close(engine, gradient, weight * slopes(loss) / totals)
 
 
 @means
@@ -185,7 +189,7 @@ def test_no_reduction_gives_the_elements(engine: Engine, loss: Loss) -> None:
     result = loss.function(
         engine.array(PREDICTION), engine.array(TARGET), reduction="none", **options
     )
-    close(engine, result, np.where(MASK, WEIGHT * (PREDICTION - TARGET) ** 2, 0.0))
+    close(engine, result, np.where(MASK, WEIGHT * elements(loss), 0.0))
 
 
 @means
@@ -212,8 +216,7 @@ def test_masked_elements_reach_neither_value_nor_gradient(
     kept = PREDICTION[MASK], TARGET[MASK], WEIGHT[MASK]
     close(engine, value, float(exact(loss, *kept)))
     total = WEIGHT[MASK].sum() if loss.reduction == "mean" else 1.0
-    slopes = float(loss.scale) * 2 * (PREDICTION - TARGET) * WEIGHT / total
-    close(engine, gradient, np.where(MASK, slopes, 0.0))
+    close(engine, gradient, np.where(MASK, slopes(loss) * WEIGHT / total, 0.0))
 
 
 @losses
@@ -243,11 +246,10 @@ def test_mean_of_nothing(engine: Engine, loss: Loss, empty: float) -> None:
         axis=1,
         empty=empty,
     )
-    elements = np.where(MASK, (PREDICTION - TARGET) ** 2, 0.0)
     counts = MASK.sum(axis=1)
-    close(engine, value, np.where(counts == 0, empty, elements.sum(axis=1) / np.maximum(counts, 1)))
-    slopes = np.where(MASK, 2 * (PREDICTION - TARGET), 0.0)
-    close(engine, gradient, slopes / np.maximum(counts, 1)[:, None])
+    means = np.where(MASK, elements(loss), 0.0).sum(axis=1) / np.maximum(counts, 1)
+    close(engine, value, np.where(counts == 0, empty, means))
+    close(engine, gradient, np.where(MASK, slopes(loss), 0.0) / np.maximum(counts, 1)[:, None])
 
 
 def test_weights_that_sum_to_zero_are_a_mean_of_nothing(engine: Engine) -> None:

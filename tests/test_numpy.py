@@ -69,13 +69,35 @@ def test_views(view: Any) -> None:
     assert ml.mse(y, t) == pytest.approx(expected, rel=1e-15)
 
 
-@pytest.mark.parametrize("dtype", [ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn], ids=str)
+@pytest.mark.parametrize(
+    "dtype", [ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2], ids=str
+)
 def test_small_floats_of_ml_dtypes(dtype: Any) -> None:
     y, t = np.array([3.0, 16.0], dtype=dtype), np.array([1.0, 16.0], dtype=dtype)
     value, gradient = ml.value_and_grad(ml.mse)(y, t)
     assert repr(value) == "np.float32(2.0)"
     assert gradient.dtype == dtype
     assert gradient.tolist() == [2.0, 0.0]
+
+
+@pytest.mark.parametrize("dtype", [ml_dtypes.int4, ml_dtypes.uint4], ids=str)
+def test_small_integers_of_ml_dtypes(dtype: Any) -> None:
+    value, gradient = MSE_AND_GRADIENT(np.array([3, 1]).astype(dtype), [1.0, 1.5])
+    assert value == 2.125
+    assert gradient.dtype == np.float64
+    assert gradient.tolist() == [2.0, -0.5]
+
+
+def test_masked_arrays_in_lists_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"an element of prediction is a numpy.ma.MaskedArray"):
+        ml.mse([np.ma.array([1.0, 2.0], mask=[False, True])], [[1.0, 5.0]])
+
+
+@pytest.mark.parametrize("empty", [np.float32(3), np.float64(3), np.array(3.0, "float32"), 3, True])
+def test_empty_may_be_any_number(empty: Any) -> None:
+    nothing = np.zeros(2, np.float32)
+    value = ml.mse(nothing, nothing, where=nothing > 0, empty=empty)
+    assert repr(value) == f"np.float32({float(empty)})"
 
 
 def test_extended_precision_is_kept() -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
+from torch._dynamo import config
 from torch._dynamo.testing import CompileCounter
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 
@@ -59,10 +60,9 @@ def test_closed_form_equals_autograd(loss: Any) -> None:
     (expected,) = torch.autograd.grad(loss(prediction, target).sum(), prediction)
     torch.testing.assert_close(gradient, expected)
     # The closed form is differentiable in turn: the second derivative is the same.
-    if gradient.requires_grad:
-        (second,) = torch.autograd.grad(gradient.sum(), prediction, retain_graph=True)
-        hessian = torch.func.hessian(lambda y: loss(y, target).sum())(prediction.detach())
-        torch.testing.assert_close(second, hessian.reshape(6, 6).sum(0).reshape(2, 3))
+    (second,) = torch.autograd.grad(gradient.sum(), prediction, retain_graph=True)
+    hessian = torch.func.hessian(lambda y: loss(y, target).sum())(prediction.detach())
+    torch.testing.assert_close(second, hessian.reshape(6, 6).sum(0).reshape(2, 3))
     torch.testing.assert_close(value, loss(prediction, target), equal_nan=True)
 
 
@@ -148,8 +148,7 @@ def test_result_is_attached_and_zero_gradient_flows_from_nothing() -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
 def test_autocast_changes_nothing(device_type: str, dtype: torch.dtype) -> None:
     if device_type == "cuda" and not torch.cuda.is_available():
-        # Without a device, autocast for it is a warning and has no effect.
-        return
+        pytest.skip("autocast for CUDA has no effect without a device")
     prediction, target = double(4, 3).float().to(device_type), double(4, 3, seed=1).float()
     target = target.to(device_type)
     outside = ml.value_and_grad(ml.mse)(prediction, target)
@@ -195,8 +194,26 @@ def test_meta_tensors_have_shape_and_dtype_only() -> None:
     assert value.device.type == gradient.device.type == "meta"
     assert (value.shape, value.dtype) == ((4,), torch.float64)
     assert (gradient.shape, gradient.dtype) == ((4, 3), torch.float16)
-    with pytest.raises(ValueError, match=r"prediction is on meta and target is on cpu; move one"):
+    with pytest.raises(
+        ValueError, match=r"prediction is on the device meta and target is on the device cpu; move"
+    ):
         ml.mse(meta, torch.zeros(4, 3))
+
+
+def test_host_data_is_copied() -> None:
+    weight = np.array([1.0, 1.0], np.float32)
+    prediction = torch.tensor([1.0, 2.0], requires_grad=True)
+    loss = ml.sse(prediction, 0.0, weight=weight)
+    weight[:] = 100.0
+    (gradient,) = torch.autograd.grad(loss, prediction)
+    assert gradient.tolist() == [1.0, 2.0]
+
+
+def test_masked_tensors_are_refused() -> None:
+    with pytest.warns(UserWarning, match="prototype stage"):
+        masked = torch.masked.masked_tensor(torch.ones(2), torch.tensor([True, False]))
+    with pytest.raises(TypeError, match=r"prediction is a MaskedTensor; pass its .get_data\(\)"):
+        ml.mse(masked, torch.ones(2))
 
 
 def test_default_dtype_decides_for_narrow_integers() -> None:
@@ -286,6 +303,19 @@ def test_first_call_of_a_process_may_be_compiled() -> None:
     run = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  our own
     assert run.stdout == "2.125\n"
     assert run.stderr == ""
+
+
+@pytest.mark.slow
+def test_sizes_that_depend_on_the_data() -> None:
+    def loss(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        kept = target > 0
+        return ml.mse(prediction[kept], target[kept]) + ml.sse(target[kept], 0.5)
+
+    cast(Any, torch.compiler).reset()
+    operands = double(4, 3), double(4, 3, seed=1)
+    with config.patch(capture_dynamic_output_shape_ops=True):
+        compiled: Any = torch.compile(loss, fullgraph=True)
+        torch.testing.assert_close(compiled(*operands), loss(*operands))
 
 
 class Regression(torch.nn.Module):

@@ -1,6 +1,5 @@
 """In which dtype a loss is computed, accumulated and returned."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from multiloss._engines import Engine
@@ -19,19 +18,22 @@ class OperandDType(NamedTuple):
     is_weak: bool  # a number or a list, which takes the dtype of the arrays it meets
 
 
-def working_dtype(engine: Engine, operands: Sequence[OperandDType]) -> DType:
+def working_dtype(engine: Engine, prediction: OperandDType, target: OperandDType) -> DType:
     """Return the dtype in which prediction and target meet.
 
-    Floats decide by the standard's promotion, and integers follow them. Two integers go to a float
-    that holds both exactly. Of a weak operand only matters whether it is complex.
+    Floats decide by the standard's promotion, and integers follow them. Two integers go to the
+    engine's default float if both are narrow, and else to float64 where there is one. Of a weak
+    operand only matters whether it is complex.
     """
+    operands = (prediction, target)
     strong = [operand.dtype for operand in operands if not operand.is_weak]
-    floats = [dtype for dtype in strong if engine.kind(dtype) != "integer"]
-    if not floats:
-        floats = [_float_for_integers(engine, strong)]
+    inexact = [dtype for dtype in strong if engine.kind(dtype) != "integer"]
+    if not inexact:
+        inexact = [_float_for_integers(engine, strong)]
+    dtype = engine.xp.result_type(*(_widened(engine, each) for each in inexact))
     if any(operand.is_weak and engine.kind(operand.dtype) == "complex" for operand in operands):
-        floats.append(engine.xp.complex64)
-    return engine.xp.result_type(*(_widened(engine, dtype) for dtype in floats))
+        return _complex_counterpart(engine, dtype)
+    return dtype
 
 
 def with_weight(engine: Engine, dtype: DType, weight: OperandDType) -> DType:
@@ -41,16 +43,34 @@ def with_weight(engine: Engine, dtype: DType, weight: OperandDType) -> DType:
     return engine.xp.result_type(dtype, _widened(engine, weight.dtype))
 
 
+def gradient_dtype(engine: Engine, prediction: OperandDType, dtype: DType) -> tuple[DType, bool]:
+    """Return the dtype of the gradient, and whether it is complex.
+
+    It is the dtype of the prediction, if that has one of its own and is no integer.
+    """
+    kind = engine.kind(prediction.dtype)
+    is_complex = kind == "complex"
+    if kind != "integer" and not prediction.is_weak:
+        return prediction.dtype, is_complex
+    return (dtype if is_complex else real_counterpart(engine, dtype)), is_complex
+
+
 def real_counterpart(engine: Engine, dtype: DType) -> DType:
     """Return the dtype of the parts of a complex number, and any other dtype as it is."""
     if engine.kind(dtype) != "complex":
         return dtype
-    return engine.xp.float32 if dtype == engine.xp.complex64 else engine.xp.float64
+    return engine.xp.real(engine.xp.zeros(0, dtype=dtype)).dtype
 
 
-def _float_for_integers(engine: Engine, dtypes: Sequence[DType]) -> DType:
-    narrow = dtypes and all(engine.integer_bits(dtype) <= _NARROW_BITS for dtype in dtypes)
-    return engine.default_float() if narrow or not engine.has_float64() else engine.xp.float64
+def _complex_counterpart(engine: Engine, dtype: DType) -> DType:
+    if engine.kind(dtype) == "complex":
+        return dtype
+    return engine.xp.complex64 if dtype == engine.xp.float32 else engine.xp.complex128
+
+
+def _float_for_integers(engine: Engine, dtypes: list[DType]) -> DType:
+    is_narrow = bool(dtypes) and all(engine.integer_bits(each) <= _NARROW_BITS for each in dtypes)
+    return engine.default_float() if is_narrow or not engine.has_float64() else engine.xp.float64
 
 
 def _widened(engine: Engine, dtype: DType) -> DType:

@@ -1,22 +1,29 @@
 """How every loss is evaluated: through the door, then by the engine of its operands."""
 
-import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast, get_args
+from typing import Any, NamedTuple, cast
 
 from multiloss._formulas import Formula
 from multiloss._operands import admit
-from multiloss._reduction import Reduction
+from multiloss._reduction import Reduction, checked_empty, checked_name
 from multiloss._shapes import normalized_axis
-from multiloss._typing import ArrayT, Axis, Operand, P, R, ReductionName
-
-_REDUCTIONS: tuple[ReductionName, ...] = get_args(ReductionName)
+from multiloss._typing import Array, ArrayT, Axis, Operand, P, R, ReductionName
 
 
 class _Differentiated(NamedTuple):
-    """A prediction that asks for the gradient too; made by value_and_grad(), read by evaluate()."""
+    """A prediction that asks for the gradient too; made by value_and_grad(), read by evaluate().
+
+    A named tuple is a pytree, and so passes through jitted and compiled functions.
+    """
 
     prediction: Operand
+
+
+class _ValueAndGradient(NamedTuple):
+    """What evaluate() returns for a differentiated prediction, to be told from any other tuple."""
+
+    value: Array
+    gradient: Array
 
 
 def evaluate(
@@ -29,12 +36,12 @@ def evaluate(
     axis: Axis,
     keepdims: bool,
     reduction: ReductionName,
+    half: bool,
     broadcast: bool,
-    scale: float = 1.0,
     empty: float = 0.0,
 ) -> ArrayT:
     """Return the loss; the loss and its gradient where value_and_grad() asks for both."""
-    wants_gradient = isinstance(prediction, _Differentiated)
+    is_differentiated = isinstance(prediction, _Differentiated)
     engine, operands = admit(
         prediction.prediction if isinstance(prediction, _Differentiated) else prediction,
         target,
@@ -42,15 +49,17 @@ def evaluate(
         where=where,
         broadcast=broadcast,
     )
-    how = Reduction(
-        checked_reduction(reduction, axis),
+    checked = Reduction(
+        checked_name(reduction, axis),
         normalized_axis(axis, operands.ndim),
         keepdims,
-        scale,
-        empty,
+        0.5 if half else 1.0,
+        checked_empty(empty),
     )
-    run = engine.value_and_grad if wants_gradient else engine.value
-    return cast(ArrayT, run(formula, operands, how))
+    if is_differentiated:
+        pair = _ValueAndGradient(*engine.value_and_grad(formula, operands, checked))
+        return cast(ArrayT, pair)
+    return cast(ArrayT, engine.value(formula, operands, checked))
 
 
 def value_and_grad(loss: Callable[P, R]) -> Callable[P, tuple[R, R]]:
@@ -92,24 +101,19 @@ def value_and_grad(loss: Callable[P, R]) -> Callable[P, tuple[R, R]]:
             "it as value_and_grad(multiloss.mse)(prediction, target)"
         )
 
-    @functools.wraps(loss)
     def with_gradient(prediction: Operand, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(prediction, _Differentiated):
+            raise TypeError("value_and_grad of value_and_grad; use the engine's own for the second")
         result = cast(Any, loss)(_Differentiated(prediction), *args, **kwargs)
-        if not isinstance(result, tuple):
+        if not isinstance(result, _ValueAndGradient):
             raise TypeError(
-                f"value_and_grad takes a loss of multiloss; {loss} is none, or does more than "
-                f"return its result: it gave a {type(result).__name__}"
+                f"value_and_grad takes a loss of multiloss, or a function that returns the result "
+                f"of one; {_name_of(loss)} returned a {type(result).__name__}"
             )
-        return result
+        return tuple(result)
 
     return cast(Callable[P, tuple[R, R]], with_gradient)
 
 
-def checked_reduction(reduction: str, axis: Axis = None) -> ReductionName:
-    """Return the name of a reduction, or raise ValueError if there is none of this name."""
-    if reduction not in _REDUCTIONS:
-        allowed = ", ".join(map(repr, _REDUCTIONS))
-        raise ValueError(f"reduction={reduction!r} is unknown; the reductions are {allowed}")
-    if reduction == "none" and axis is not None:
-        raise ValueError(f"reduction='none' reduces over no axis; leave out axis={axis!r}")
-    return reduction
+def _name_of(function: object) -> str:
+    return str(getattr(function, "__qualname__", type(function).__name__))

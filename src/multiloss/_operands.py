@@ -5,13 +5,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from multiloss._dtypes import OperandDType, real_counterpart, with_weight, working_dtype
+from multiloss._dtypes import (
+    OperandDType,
+    gradient_dtype,
+    real_counterpart,
+    with_weight,
+    working_dtype,
+)
 from multiloss._engines import NUMBERS, NUMPY, Engine, engine_of
+from multiloss._engines._quiet import quietly
 from multiloss._selection import Operands
 from multiloss._shapes import broadcast_shape, equal_shapes, fits
 from multiloss._typing import Array, DType, Operand, Shape
-
-_NUMPY_NAMES = ("bool", "float32", "float64", "complex64", "complex128")
 
 
 def admit(
@@ -32,27 +37,28 @@ def admit(
     candidates = {role: _read(role, value, engine) for role, value in given.items()}
 
     shape = _loss_shape(candidates["prediction"], candidates["target"], broadcast=broadcast)
-    dtype = working_dtype(engine, [candidates[role].typed for role in ("prediction", "target")])
+    dtype = working_dtype(engine, candidates["prediction"].dtype, candidates["target"].dtype)
     if weight is not None:
-        _check_option("weight", candidates["weight"], shape)
-        if engine.kind(candidates["weight"].typed.dtype) == "complex":
-            raise TypeError("weight is complex; pass real weights")
-        dtype = with_weight(engine, dtype, candidates["weight"].typed)
+        _check_axes("weight", candidates["weight"], shape)
+        _check_real(engine, candidates["weight"].dtype.dtype)
+        dtype = with_weight(engine, dtype, candidates["weight"].dtype)
     if where is not None:
-        _check_option("where", candidates["where"], shape)
-        _check_boolean(engine, candidates["where"].typed.dtype)
-    weight_dtype = real_counterpart(engine, dtype)
+        _check_axes("where", candidates["where"], shape)
+        _check_boolean(engine, candidates["where"].dtype.dtype)
 
-    dtypes = {"prediction": dtype, "target": dtype, "weight": weight_dtype, "where": engine.xp.bool}
-    arrays = _to_engine(engine, {role: each.value for role, each in candidates.items()}, dtypes)
-    engine.check_devices(arrays)
+    real = real_counterpart(engine, dtype)
+    dtypes = {"prediction": dtype, "target": dtype, "weight": real, "where": engine.xp.bool}
+    values = {role: candidate.value for role, candidate in candidates.items()}
+    arrays = _to_engine(engine, values, dtypes)
+    _check_devices(engine, arrays)
     operands = Operands(
         arrays["prediction"],
         arrays["target"],
         arrays.get("weight"),
         arrays.get("where"),
         dtype,
-        weight_dtype,
+        real,
+        *gradient_dtype(engine, candidates["prediction"].dtype, dtype),
         len(shape),
     )
     return engine, operands
@@ -63,7 +69,7 @@ class _Candidate(NamedTuple):
 
     value: Any  # an array of the engine, a NumPy array or a number
     shape: Shape
-    typed: OperandDType
+    dtype: OperandDType
 
 
 def _common_engine(given: Mapping[str, Operand]) -> Engine:
@@ -90,30 +96,53 @@ def _read(role: str, value: Operand, engine: Engine) -> _Candidate:
         return _Candidate(value, (), OperandDType(dtype, is_weak=True))
     is_host = engine_of(role, value) is NUMPY
     if is_host:
+        _check_first_element(role, value)
         array = NUMPY.read(role, value)
     else:
         array = value
         engine.check(role, array)
-    # The dtype as the engine has it; None if it has none of this name.
-    is_foreign = is_host and engine is not NUMPY
-    dtype = getattr(engine.xp, array.dtype.name, None) if is_foreign else array.dtype
+    dtype = _dtype_in(engine, array.dtype) if is_host else array.dtype
     if dtype is None or engine.kind(dtype) is None:
+        wanted = "booleans" if role == "where" else "numbers first, for instance to float32"
         raise TypeError(
             f"{role} has the dtype {array.dtype}, with which {engine.name} cannot compute; convert "
-            "it to numbers first, for instance to float32"
+            f"it to {wanted}"
         )
     is_weak = not hasattr(value, "__array__") if is_host else engine.is_weak(array)
     return _Candidate(array, array.shape, OperandDType(dtype, is_weak))
+
+
+def _check_first_element(role: str, value: Operand) -> None:
+    """Check that a list holds nothing that would lose its gradient or its mask as a NumPy array."""
+    element = value
+    while isinstance(element, (list, tuple)) and element:
+        element = element[0]
+    if element is value or type(element) in NUMBERS:
+        return
+    NUMPY.check(f"an element of {role}", element)
+    if hasattr(element, "dtype") and engine_of(role, element) is not NUMPY:
+        raise TypeError(
+            f"{role} is a {type(value).__name__} of {type(element).__name__}; make one array of it "
+            "first, for instance with stack()"
+        )
+
+
+def _dtype_in(engine: Engine, dtype: np.dtype[Any]) -> DType | None:
+    """Return the engine's dtype for a dtype of NumPy, or None if it has none."""
+    if engine is NUMPY:
+        return dtype
+    is_small = NUMPY.kind(dtype) == "real" and NUMPY.float_bits(dtype) < np.finfo("f").bits
+    return getattr(engine.xp, dtype.name, engine.xp.float32 if is_small else None)
 
 
 def _loss_shape(prediction: _Candidate, target: _Candidate, *, broadcast: bool) -> Shape:
     """Return the shape of the loss before the reduction."""
     if broadcast or type(target.value) in NUMBERS:
         shape = broadcast_shape(prediction.shape, target.shape)
-        cure = "these do not broadcast"
+        cure = "these do not broadcast; give them one shape"
     else:
         shape = prediction.shape if equal_shapes(prediction.shape, target.shape) else None
-        cure = "make them equal, or pass broadcast=True if every pair is meant"
+        cure = "give them one shape, or pass broadcast=True if every pair is meant"
     if shape is None:
         raise ValueError(
             f"prediction has the shape {tuple(prediction.shape)} and target has the shape "
@@ -122,7 +151,7 @@ def _loss_shape(prediction: _Candidate, target: _Candidate, *, broadcast: bool) 
     return shape
 
 
-def _check_option(role: str, candidate: _Candidate, shape: Shape) -> None:
+def _check_axes(role: str, candidate: _Candidate, shape: Shape) -> None:
     """Check that weights or a mask have the axes of the loss."""
     if fits(candidate.shape, shape):
         return
@@ -142,27 +171,51 @@ def _check_option(role: str, candidate: _Candidate, shape: Shape) -> None:
     )
 
 
+def _check_real(engine: Engine, dtype: DType) -> None:
+    if engine.kind(dtype) == "complex":
+        raise TypeError(f"weight has the dtype {dtype}; pass real numbers")
+
+
 def _check_boolean(engine: Engine, dtype: DType) -> None:
     if dtype != engine.xp.bool:
         raise TypeError(f"where has the dtype {dtype}; pass booleans, for instance where != 0")
 
 
+def _check_devices(engine: Engine, arrays: Mapping[str, Array]) -> None:
+    first = engine.device_of(arrays["prediction"])
+    for role, array in arrays.items():
+        if engine.device_of(array) != first:
+            raise ValueError(
+                f"prediction is on the device {first} and {role} is on the device "
+                f"{engine.device_of(array)}; move one of them"
+            )
+
+
 def _to_engine(
     engine: Engine, values: Mapping[str, Any], dtypes: Mapping[str, DType]
 ) -> dict[str, Array]:
-    """Bring host data to the engine and to the device of the operands that are there already."""
+    """Bring host data to the engine, and to the device of the operands that are there already."""
     if engine is NUMPY:
         return {role: np.asarray(value) for role, value in values.items()}
     like = next(value for value in values.values() if not _is_host(value))
-    arrays = {}
-    for role, value in values.items():
-        if isinstance(value, np.ndarray):
-            # Converted while still in NumPy: engines without 64-bit integers would wrap them, and
-            # not every engine reads a foreign byte order.
-            name = next(name for name in _NUMPY_NAMES if getattr(engine.xp, name) == dtypes[role])
-            value = value.astype(name, copy=False)  # noqa: PLW2901
-        arrays[role] = engine.from_host(value, dtypes[role], like) if _is_host(value) else value
-    return arrays
+    return {
+        role: _from_host(engine, value, dtypes[role], like) if _is_host(value) else value
+        for role, value in values.items()
+    }
+
+
+# Every dtype to which host data is brought: those to compute in, and that of a mask.
+_HOST_DTYPES = ("bool", "float32", "float64", "complex64", "complex128")
+
+
+def _from_host(engine: Engine, value: Any, dtype: DType, like: Array) -> Array:
+    if isinstance(value, np.ndarray):
+        # Converted while still in NumPy: engines without 64-bit integers would wrap them, and not
+        # every engine reads a foreign byte order, reversed strides or read-only memory. A copy,
+        # since the caller may write to the original before the gradient is asked for.
+        names = [name for name in _HOST_DTYPES if getattr(engine.xp, name) == dtype]
+        value = quietly(value.astype, names[0] if names else value.dtype, order="C")
+    return engine.from_host(value, dtype, like)
 
 
 def _is_host(value: object) -> bool:

@@ -4,9 +4,11 @@ Every result is made of two sums, Σ w·l and Σ w, which meet in one division a
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple, get_args
 
-from multiloss._typing import Array, Namespace, ReductionName
+from multiloss._typing import Array, Axis, Namespace, ReductionName
+
+_NAMES: tuple[ReductionName, ...] = get_args(ReductionName)
 
 
 class Reduction(NamedTuple):
@@ -15,8 +17,30 @@ class Reduction(NamedTuple):
     name: ReductionName
     axis: tuple[int, ...] | None  # not negative; None stands for all of them
     keepdims: bool
-    scale: float  # multiplies the result
-    empty: float  # the mean of nothing
+    scale: float  # multiplies the sum, not ``empty``
+    empty: Any  # the mean of nothing: a number or a 0-d array
+
+
+def checked_name(name: object, axis: Axis = None) -> ReductionName:
+    """Return the name of a reduction, or raise ValueError if there is none of this name."""
+    if not (isinstance(name, str) and name in _NAMES):
+        allowed = ", ".join(map(repr, _NAMES))
+        raise ValueError(f"reduction={name!r} is unknown; the reductions are {allowed}")
+    if name == "none" and axis is not None:
+        raise ValueError(f"reduction='none' reduces over no axis; leave out axis={axis!r}")
+    return name
+
+
+def checked_empty(empty: Any) -> Any:
+    """Return the value of a mean of nothing, or raise ValueError if it is no number.
+
+    An array or a traced value is taken as it is.
+    """
+    if isinstance(empty, (int, float)):
+        return float(empty)  # a subclass may have a dtype, which would take part in promotion
+    if not hasattr(empty, "dtype"):
+        raise ValueError(f"empty={empty!r} is not a number; pass one, such as 0.0 or nan")
+    return empty
 
 
 def reduce_values(
@@ -67,11 +91,13 @@ def _total_weight(
     return math.prod(values.shape if axis is None else [values.shape[each] for each in axis])
 
 
-def _quotient(xp: Namespace, numerator: Array, total: Array | int, empty: float) -> Array:
+def _quotient(xp: Namespace, numerator: Array, total: Array | int, empty: Any) -> Array:
     """Return numerator / total, and ``empty`` where the total is zero."""
     if isinstance(total, int):
-        # A sum over no elements is 0, and adding to it keeps it in the graph of an autodiff engine.
-        return numerator / total if total else numerator + empty
+        # A sum of nothing is 0, and 0 / 0 is NaN without asking whether the count is 0, which a
+        # compiler may not know. To add to the sum keeps it in the graph of an autodiff engine.
+        is_nan = isinstance(empty, float) and math.isnan(empty)
+        return numerator / total if is_nan or total else numerator + empty
     nothing = total == 0
     # Both branches of where() are differentiated: the dropped one must not divide by zero.
     return xp.where(nothing, empty, numerator / xp.where(nothing, 1.0, total))

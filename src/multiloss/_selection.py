@@ -14,6 +14,8 @@ class Operands(NamedTuple):
     where: Array | None
     dtype: DType  # to compute in
     weight_dtype: DType  # its real counterpart
+    gradient_dtype: DType  # of the gradient with respect to the prediction
+    gradient_is_complex: bool
     ndim: int  # of the loss before the reduction
 
 
@@ -24,13 +26,16 @@ def select(xp: Namespace, operands: Operands) -> tuple[Array, Array, Array | Non
     the value nor a gradient. Its place is taken by one, which is in the domain of every loss, and
     its weight is zero.
     """
-    prediction, target, weight, where, dtype, weight_dtype, _ = operands
-    prediction = xp.astype(prediction, dtype, copy=False)
-    target = xp.astype(target, dtype, copy=False)
+    prediction = xp.astype(operands.prediction, operands.dtype, copy=False)
+    target = xp.astype(operands.target, operands.dtype, copy=False)
+    weight, where = operands.weight, operands.where
     if weight is not None:
-        weight = xp.astype(weight, weight_dtype, copy=False)
+        weight = xp.astype(weight, operands.weight_dtype, copy=False)
     if where is not None:
         prediction = xp.where(where, prediction, 1.0)
         target = xp.where(where, target, 1.0)
-        weight = xp.astype(where, weight_dtype) if weight is None else xp.where(where, weight, 0.0)
+        if weight is None:
+            weight = xp.astype(where, operands.weight_dtype)
+        else:
+            weight = xp.where(where, weight, 0.0)
     return prediction, target, weight

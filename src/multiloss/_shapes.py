@@ -15,7 +15,7 @@ def equal_shapes(first: Shape, second: Shape) -> bool:
 def fits(shape: Shape, full: Shape) -> bool:
     """Tell whether ``shape`` has the axes of ``full``, each of equal size or of size one."""
     return len(shape) == len(full) and all(
-        _is_one(size) or _agree(size, other) for size, other in zip(shape, full, strict=True)
+        _agree(size, other) or _is_one(size) for size, other in zip(shape, full, strict=True)
     )
 
 
@@ -25,9 +25,12 @@ def broadcast_shape(first: Shape, second: Shape) -> Shape | None:
     shorter = (1,) * (len(longer) - len(shorter)) + shorter
     sizes = []
     for a, b in zip(longer, shorter, strict=True):
-        if not (_is_one(a) or _is_one(b) or _agree(a, b)):
+        if _is_one(b):
+            sizes.append(a)
+        elif _is_one(a) or _agree(a, b):
+            sizes.append(a if _is_known(a) and not _is_one(a) else b)
+        else:
             return None
-        sizes.append(b if _is_one(a) or not _is_known(a) else a)
     return tuple(sizes)
 
 

@@ -46,7 +46,7 @@ def mse(
         The sum of the weighted squares divided by that of the weights, the sum alone, or the
         weighted squares themselves, with zeros where ``where`` is false.
     half : bool, default False
-        Whether to multiply by ½, which makes the gradient of each element the residual itself.
+        Whether to multiply by ½: the slope of ½ (y − t)² is the residual y − t itself.
     broadcast : bool, default False
         Whether shapes that differ may broadcast. By default they raise.
     empty : float, default nan
@@ -57,16 +57,17 @@ def mse(
     array
         A 0-d array of the engine (a scalar of NumPy), or an array of the axes that are left. In the
         unit of the prediction squared. Its dtype is that of the operands, promoted as the array API
-        standard says, but real and at least float32; two integer operands give a float that holds
-        both exactly.
+        standard says, but real and at least float32; two integer operands give the engine's default
+        float up to 16 bits, and else float64 where the engine has it.
 
     Raises
     ------
     ValueError
-        If shapes, devices, ``axis`` or ``reduction`` do not fit.
+        If shapes, devices, ``axis``, ``reduction`` or ``empty`` do not fit, or ``axis`` comes with
+        ``reduction="none"``.
     TypeError
-        If operands belong to two engines, are masked, sparse or not numeric, or if ``where`` is not
-        boolean.
+        If operands belong to two engines, are masked, sparse or not numeric, if weights are
+        complex, or if ``where`` is not boolean.
 
     See Also
     --------
@@ -75,11 +76,13 @@ def mse(
 
     Notes
     -----
-    Differentiable everywhere, with respect to prediction, target and weight.
+    Differentiable everywhere with respect to prediction and target, and with respect to weights
+    that do not sum to zero.
 
-    ``torch.nn.functional.mse_loss``, ``sklearn.metrics.mean_squared_error`` and Keras agree on the
-    missing ½; ``optax.l2_loss`` has it. Weighted means divide by the sum of the weights, as those
-    of PyTorch and scikit-learn do; Keras divides by the number of elements.
+    The definition is that of a tutorial on loss functions, which remarks that a factor ½ may be
+    used as well. ``torch.nn.functional.mse_loss``, ``sklearn.metrics.mean_squared_error`` and
+    Keras agree on the missing ½; ``optax.l2_loss`` has it. Weighted means divide by the sum of the
+    weights, as those of PyTorch and scikit-learn do; Keras divides by the number of elements.
 
     Examples
     --------
@@ -98,7 +101,7 @@ def mse(
         axis=axis,
         keepdims=keepdims,
         reduction=reduction,
-        scale=0.5 if half else 1.0,
+        half=half,
         broadcast=broadcast,
         empty=empty,
     )
@@ -137,7 +140,7 @@ def sse(
     keepdims : bool, default False
         Whether reduced axes stay, with size 1.
     half : bool, default True
-        Whether to multiply by ½, which makes the gradient of each element the residual itself.
+        Whether to multiply by ½: the slope of ½ (y − t)² is the residual y − t itself.
     broadcast : bool, default False
         Whether shapes that differ may broadcast. By default they raise.
 
@@ -152,8 +155,8 @@ def sse(
     ValueError
         If shapes, devices or ``axis`` do not fit.
     TypeError
-        If operands belong to two engines, are masked, sparse or not numeric, or if ``where`` is not
-        boolean.
+        If operands belong to two engines, are masked, sparse or not numeric, if weights are
+        complex, or if ``where`` is not boolean.
 
     See Also
     --------
@@ -165,8 +168,9 @@ def sse(
     Differentiable everywhere, with respect to prediction, target and weight.
 
     The half belongs to the definition here, which is that of a tutorial on loss functions;
-    textbooks on statistics often leave it out. ``optax.l2_loss(...).sum()`` equals
-    it; ``torch.nn.functional.mse_loss(reduction="sum")`` is twice this value.
+    textbooks on statistics often leave it out. ``optax.l2_loss(...).sum()`` agrees;
+    ``torch.nn.functional.mse_loss(reduction="sum")`` is twice this value. scikit-learn and Keras
+    have no sum of squares.
 
     Examples
     --------
@@ -185,6 +189,6 @@ def sse(
         axis=axis,
         keepdims=keepdims,
         reduction="sum",
-        scale=0.5 if half else 1.0,
+        half=half,
         broadcast=broadcast,
     )

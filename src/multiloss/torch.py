@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 from torch.nn.modules.loss import _Loss
 
-from multiloss._evaluation import checked_reduction
+from multiloss._reduction import checked_name
 from multiloss._typing import Operand
 from multiloss.regression import mse
 
@@ -30,7 +30,7 @@ class _RegressionLoss(_Loss):
     ) -> None:
         # PyTorch turns its two deprecated arguments into ``reduction``, with a warning.
         super().__init__(size_average, reduce, reduction)
-        checked_reduction(self.reduction)
+        checked_name(self.reduction)
 
     def forward(
         self,
@@ -55,7 +55,17 @@ class MSELoss(_RegressionLoss):
     size_average, reduce : bool, optional
         PyTorch's deprecated ways to name a reduction.
     reduction : {"mean", "sum", "none"}, default "mean"
-        What becomes of the errors of the elements.
+        What becomes of the squared errors of the elements.
+
+    Raises
+    ------
+    ValueError
+        If there is no such reduction.
+
+    Notes
+    -----
+    Unlike ``torch.nn.MSELoss``, it raises where shapes differ instead of broadcasting with a
+    warning, and computes in float32 what comes in 16 bits.
 
     Examples
     --------
@@ -78,6 +88,15 @@ class SSELoss(_RegressionLoss):
         PyTorch's deprecated ways to name a reduction.
     reduction : {"sum", "mean", "none"}, default "sum"
         What becomes of the halved squared errors of the elements.
+
+    Raises
+    ------
+    ValueError
+        If there is no such reduction.
+
+    Notes
+    -----
+    PyTorch has no such module: ``torch.nn.MSELoss(reduction="sum")`` is twice this loss.
 
     Examples
     --------

@@ -8,11 +8,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import array_api_compat
 import numpy as np
 
-from multiloss._engines._engine import Engine
-from multiloss._engines._numpy import NUMPY, NumPyBackedEngine, NumPyEngine
+from multiloss._engines._base import Engine
+from multiloss._engines._numpy import NUMPY, NumPyEngine, QuietEngine
 
 __all__ = ["NUMBERS", "NUMPY", "Engine", "engine_of"]
 
@@ -20,6 +19,7 @@ __all__ = ["NUMBERS", "NUMPY", "Engine", "engine_of"]
 NUMBERS = {bool: "bool", int: "int32", float: "float32", complex: "complex64"}
 
 
+# Import statements, since Dynamo traces the look-up and does not follow importlib.
 def _torch() -> Engine:
     from multiloss._engines._torch import ENGINE
 
@@ -35,6 +35,10 @@ def _jax() -> Engine:
 # The engines with a file of their own: the package and class of their arrays, and the engine.
 _OWN_ENGINES = (("torch", "Tensor", _torch), ("jax", "Array", _jax))
 
+# The libraries of sparse arrays, which share no base class.
+_SPARSE = ("scipy.sparse.", "sparse.", "jax.experimental.sparse.", "cupyx.scipy.sparse.")
+
+# Dynamo does not follow the search for the engine of host data, hence the types that come first.
 _engine_of_type: dict[type, Engine] = dict.fromkeys((*NUMBERS, list, tuple, np.ndarray), NUMPY)
 _engine_of_namespace: dict[Any, Engine] = {}
 
@@ -51,21 +55,22 @@ def _find_engine(role: str, value: object) -> Engine:
     if isinstance(value, NumPyEngine.array_types):
         return NUMPY
     for package, class_name, own_engine in _OWN_ENGINES:
-        if package in sys.modules and isinstance(value, getattr(sys.modules[package], class_name)):
+        array_class = getattr(sys.modules.get(package), class_name, ())
+        if isinstance(value, array_class):
             return own_engine()
     array_type = type(value)
-    if "sparse" in array_type.__module__:
+    if f"{array_type.__module__}.".startswith(_SPARSE):
         raise TypeError(
             f"{role} is sparse ({array_type.__module__}.{array_type.__qualname__}); make it dense "
             "first, for instance with .toarray() or .todense()"
         )
-    if array_api_compat.is_array_api_obj(value):
-        namespace = array_api_compat.array_namespace(value)
-        if namespace not in _engine_of_namespace:
-            _engine_of_namespace[namespace] = NumPyBackedEngine(namespace)
-        return _engine_of_namespace[namespace]
+    from array_api_compat import array_namespace, is_array_api_obj
+
+    if is_array_api_obj(value):
+        namespace = array_namespace(value)
+        return _engine_of_namespace.setdefault(namespace, QuietEngine(namespace))
     is_list = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
-    if is_list or hasattr(array_type, "__array__"):
+    if is_list or isinstance(value, tuple(NUMBERS)) or hasattr(array_type, "__array__"):
         return NUMPY
     raise TypeError(
         f"{role} is of type {array_type.__name__}; pass an array of NumPy, PyTorch, JAX or any "

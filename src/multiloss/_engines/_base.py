@@ -1,0 +1,73 @@
+"""What the door and the losses ask of an engine, answered with nothing but the array API."""
+
+from typing import Any, Literal, TypeAlias
+
+from multiloss._engines._plain import plain_value, plain_value_and_grad
+from multiloss._engines._quiet import quietly
+from multiloss._formulas import Formula
+from multiloss._reduction import Reduction
+from multiloss._selection import Operands
+from multiloss._typing import Array, DType, Namespace
+
+# Booleans count as integers.
+Kind: TypeAlias = Literal["integer", "real", "complex"]
+
+
+class Engine:
+    """An array library, known by its array API namespace, and how it runs a formula."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self.xp = namespace
+        self.name = str(namespace.__name__).removeprefix("array_api_compat.").split(".")[0]
+
+    def check(self, role: str, array: Array) -> None:
+        """Raise TypeError if this array is of a sort that the formulas would misread."""
+
+    def device_of(self, array: Array) -> Any:
+        """Return the device of an array, or None if the engine moves arrays by itself."""
+        from array_api_compat import device
+
+        return device(array)
+
+    def kind(self, dtype: DType) -> Kind | None:
+        """Tell what numbers a dtype holds; None if it holds none."""
+        if self.xp.isdtype(dtype, "real floating"):
+            return "real"
+        if self.xp.isdtype(dtype, ("bool", "integral")):
+            return "integer"
+        return "complex" if self.xp.isdtype(dtype, "complex floating") else None
+
+    def integer_bits(self, dtype: DType) -> int:
+        """Return the width of an integer or boolean dtype."""
+        return 1 if self.xp.isdtype(dtype, "bool") else int(self.xp.iinfo(dtype).bits)
+
+    def float_bits(self, dtype: DType) -> int:
+        """Return the width of a floating-point dtype, of one part if it is complex."""
+        return int(self.xp.finfo(dtype).bits)
+
+    def has_float64(self) -> bool:
+        """Tell whether the engine computes in double precision."""
+        return "float64" in self.xp.__array_namespace_info__().dtypes(kind="real floating")
+
+    def default_float(self) -> DType:
+        """Return the floating-point dtype that the engine gives to new arrays."""
+        return self.xp.__array_namespace_info__().default_dtypes()["real floating"]
+
+    def is_weak(self, array: Array) -> bool:  # noqa: ARG002  only some engines have weak arrays
+        """Tell whether the array stands for a number, without a dtype of its own."""
+        return False
+
+    def from_host(self, value: Any, dtype: DType, like: Array) -> Array:
+        """Return a number or a new NumPy array as an array on the device of ``like``."""
+        # NumPy may do the conversion.
+        return quietly(self.xp.asarray, value, dtype=dtype, device=self.device_of(like))
+
+    def value(self, formula: Formula, operands: Operands, reduction: Reduction) -> Array:
+        """Return the loss."""
+        return plain_value(self.xp, formula, operands, reduction)
+
+    def value_and_grad(
+        self, formula: Formula, operands: Operands, reduction: Reduction
+    ) -> tuple[Array, Array]:
+        """Return the loss and its gradient with respect to the prediction."""
+        return plain_value_and_grad(self.xp, formula, operands, reduction)
