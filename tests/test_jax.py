@@ -130,6 +130,15 @@ def test_masked_elements_do_not_leak_under_jit(poison: float) -> None:
     assert [each.tolist() for each in gradients] == [[2.0, 0, 0], [-2.0, 0, 0], [0, 0, 0]]
 
 
+def test_weights_that_sum_to_zero_give_a_zero_gradient() -> None:
+    def loss(prediction: Any) -> Any:
+        return ml.mse(prediction, jnp.zeros(2), weight=jnp.zeros(2), empty=3.0)
+
+    value, gradient = jax.value_and_grad(loss)(jnp.ones(2))
+    assert value == 3.0
+    assert gradient.tolist() == [0.0, 0.0]
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8", ">f4"])
 def test_numpy_targets_closed_over(dtype: str) -> None:
     target = np.array([1, 1]).astype(dtype)

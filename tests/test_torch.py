@@ -103,6 +103,15 @@ def test_masked_elements_do_not_leak_through_autograd(poison: float) -> None:
     assert [each.tolist() for each in gradients] == [[2.0, 0, 0], [-2.0, 0, 0], [0, 0, 0]]
 
 
+def test_weights_that_sum_to_zero_give_a_zero_gradient() -> None:
+    prediction = torch.tensor([1.0, 2.0], requires_grad=True)
+    for weight in (torch.zeros(2), torch.tensor([1.0, -1.0])):
+        loss = ml.mse(prediction, torch.zeros(2), weight=weight, empty=3.0)
+        (gradient,) = torch.autograd.grad(loss, prediction)
+        assert loss.item() == 3.0
+        assert gradient.tolist() == [0.0, 0.0]
+
+
 def test_mixed_floats_back_propagate_into_their_own_dtypes() -> None:
     prediction = torch.tensor([1.0, 2.0], requires_grad=True)
     target = torch.tensor([0.0, 0.0], dtype=torch.float64, requires_grad=True)

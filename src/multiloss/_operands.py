@@ -210,8 +210,7 @@ _HOST_DTYPES = ("bool", "float32", "float64", "complex64", "complex128")
 
 def _from_host(engine: Engine, value: Any, dtype: DType, like: Array) -> Array:
     if isinstance(value, np.ndarray):
-        # Converted while still in NumPy: engines without 64-bit integers would wrap them, and not
-        # every engine reads a foreign byte order, reversed strides or read-only memory. A copy,
+        # Converted while still in NumPy, which reads every dtype, byte order and stride. A copy,
         # since the caller may write to the original before the gradient is asked for.
         names = [name for name in _HOST_DTYPES if getattr(engine.xp, name) == dtype]
         value = quietly(value.astype, names[0] if names else value.dtype, order="C")
