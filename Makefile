@@ -29,6 +29,14 @@ test-quick: .venv/wheel ## the tests without those that compile or train
 test-minimal: .venv-minimal/wheel ## the NumPy part of the tests, where no other engine is installed
 	.venv-minimal/bin/python -m pytest --engines numpy
 
+.PHONY: bench
+bench: .venv/wheel ## time every engine beside its peers, and write docs/benchmarks.* (4 minutes)
+	.venv/bin/python benchmarks/run.py
+
+.PHONY: bench-quick
+bench-quick: .venv/wheel ## the same for a few sizes, printed (1 minute)
+	.venv/bin/python benchmarks/run.py --quick
+
 .PHONY: lint
 lint: .venv/dependencies
 	.venv/bin/ruff check

@@ -2,10 +2,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from engines import ENGINES, NUMPY_ENGINES, Engine
+from engines import ENGINES, NUMPY_ENGINES, TUNED_ENGINES, Engine
 
 # These files are about one other engine, or need more than the run-time dependencies.
 _NEED_ALL_ENGINES = (
+    "test_benchmarks.py",
     "test_dask.py",
     "test_demo.py",
     "test_engines_together.py",
@@ -31,9 +32,11 @@ def pytest_ignore_collect(collection_path: object, config: pytest.Config) -> boo
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "engine" in metafunc.fixturenames:
-        names = NUMPY_ENGINES if metafunc.config.getoption("--engines") == "numpy" else ENGINES
-        metafunc.parametrize("engine", names, indirect=True)
+    is_numpy_alone = metafunc.config.getoption("--engines") == "numpy"
+    for fixture, names in (("engine", tuple(ENGINES)), ("tuned_engine", TUNED_ENGINES)):
+        if fixture in metafunc.fixturenames:
+            chosen = [name for name in names if name in NUMPY_ENGINES or not is_numpy_alone]
+            metafunc.parametrize(fixture, chosen, indirect=True)
 
 
 @pytest.fixture
@@ -41,3 +44,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     engine = ENGINES[request.param]()
     with engine.active():
         yield engine
+
+
+# An engine with ways of its own to run a formula.
+tuned_engine = engine

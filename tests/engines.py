@@ -145,3 +145,6 @@ ENGINES: dict[str, Callable[[], Engine]] = {
 
 # The engines that need nothing but the run-time dependencies.
 NUMPY_ENGINES = ("numpy", "read-only")
+
+# The engines with ways of their own to run a formula.
+TUNED_ENGINES = ("numpy", "read-only", "torch", "jax", "jax-x64")

@@ -72,6 +72,21 @@ def test_transformations_agree_with_the_plain_call(loss: Any) -> None:
     )
 
 
+def test_an_eager_call_is_compiled_once_per_shape_and_option() -> None:
+    from multiloss._engines._jax import _compiled
+
+    _compiled.cache_clear()
+    prediction, target = jnp.asarray(PREDICTION), jnp.asarray(TARGETS)
+    for _ in range(3):
+        ml.mse(prediction, target)
+        ml.mse(prediction, target, axis=0, empty=float("nan"))
+        ml.mse(prediction[0], target[0])
+    assert _compiled.cache_info().misses == 3
+    limit = _compiled.cache_info().maxsize
+    assert limit is not None
+    assert limit <= 1024
+
+
 def test_closed_form_of_a_jitted_loss() -> None:
     value, gradient = ml.value_and_grad(jax.jit(ml.mse))(jnp.array([0.5, 3.0]), jnp.ones(2))
     assert value == 2.125

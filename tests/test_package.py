@@ -56,7 +56,7 @@ MAY_NAME_ENGINES = {
 LAYERS = (
     ("_typing",),
     ("_formulas", "_reduction", "_selection", "_shapes"),
-    ("_engines._plain", "_engines._quiet"),
+    ("_engines._blocks", "_engines._plain", "_engines._quiet"),
     ("_engines._base",),
     ("_engines._jax", "_engines._numpy", "_engines._torch"),
     ("_engines",),

@@ -66,6 +66,120 @@ def test_closed_form_equals_autograd(loss: Any) -> None:
     torch.testing.assert_close(value, loss(prediction, target), equal_nan=True)
 
 
+LARGE = (700, 900)  # from here on one node of the graph, and blocks
+
+
+def test_large_tensors_take_one_node_and_save_the_operands_alone() -> None:
+    prediction, target = double(*LARGE).requires_grad_(), double(*LARGE, seed=1)
+    saved: list[Any] = []
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        saved.append(tensor.data_ptr())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss = ml.mse(prediction, target, weight=target.abs() + 1.0)
+    assert loss.grad_fn is not None
+    assert type(loss.grad_fn.next_functions[0][0]).__name__ == "AccumulateGrad"
+    assert saved[:2] == [prediction.data_ptr(), target.data_ptr()]
+    assert len(saved) == 3
+
+
+@pytest.mark.parametrize("options", [{}, {"axis": 0}, {"axis": (1,), "keepdims": True}], ids=str)
+@pytest.mark.parametrize("is_weighted", [False, True], ids=["", "weighted"])
+def test_gradients_of_large_tensors(options: Any, is_weighted: bool) -> None:
+    target, weight = double(*LARGE, seed=1), double(LARGE[0], 1, seed=2).abs() + 0.5
+    prediction = double(*LARGE).requires_grad_()
+    if is_weighted:
+        options = {**options, "weight": weight, "where": target > -1.0}
+    seed = double(*ml.mse(prediction, target, **options).shape, seed=3)
+    first = (ml.mse(prediction, target, **options) * seed).sum()
+    (gradient,) = torch.autograd.grad(first, prediction, create_graph=True)
+    (second,) = torch.autograd.grad((gradient**2).sum(), prediction)
+    # The same by operators alone, which a target that requires a gradient asks for.
+    plain = (ml.mse(prediction, target.clone().requires_grad_(), **options) * seed).sum()
+    (expected,) = torch.autograd.grad(plain, prediction, create_graph=True)
+    (expected_second,) = torch.autograd.grad((expected**2).sum(), prediction)
+    torch.testing.assert_close(first, plain)
+    torch.testing.assert_close(gradient, expected)
+    torch.testing.assert_close(second, expected_second)
+    (alone,) = torch.autograd.grad((ml.mse(prediction, target, **options) * seed).sum(), prediction)
+    torch.testing.assert_close(alone, expected)
+
+
+def test_transformations_of_large_tensors() -> None:
+    prediction, target, tangent = [double(*LARGE, seed=k) for k in range(3)]
+    slope = 2 * (prediction - target)
+    torch.testing.assert_close(torch.func.grad(ml.mse)(prediction, target), slope / slope.numel())
+    torch.testing.assert_close(
+        torch.func.vmap(torch.func.grad(ml.mse))(prediction, target), slope / LARGE[1]
+    )
+    derivative: Any = torch.func.jvp(lambda y: ml.mse(y, target), (prediction,), (tangent,))[1]
+    torch.testing.assert_close(derivative, torch.mean(slope * tangent))
+    with forward_ad.dual_level():
+        dual = cast(Any, forward_ad).make_dual(prediction, tangent)
+        derivative = cast(Any, forward_ad).unpack_dual(ml.mse(dual, target)).tangent
+    torch.testing.assert_close(derivative, torch.mean(slope * tangent))
+
+
+def test_batched_gradients_of_large_tensors() -> None:
+    prediction, target = double(5, 2000).requires_grad_(), double(5, 2000, seed=1)
+    result = ml.mse(prediction, target, axis=1)
+    seeds = torch.eye(5, dtype=torch.float64)
+    expected = seeds[..., None] * 2 * (prediction - target).detach() / 2000
+    (rows,) = torch.autograd.grad(
+        result, prediction, seeds, is_grads_batched=True, retain_graph=True
+    )
+    torch.testing.assert_close(rows, expected)
+    rows = torch.vmap(lambda v: torch.autograd.grad(result, prediction, v, retain_graph=True)[0])(
+        seeds
+    )
+    torch.testing.assert_close(rows, expected)
+
+
+def test_scaled_half_precision_gradients_do_not_vanish() -> None:
+    prediction = torch.full((10000,), 1e-4, dtype=torch.float16, requires_grad=True)
+    loss = ml.mse(prediction, 0.0) * 2.0**16
+    for create_graph in (False, True):
+        (gradient,) = torch.autograd.grad(loss, prediction, create_graph=create_graph)
+        # 2 · 1e-4 · 65536 / 10000
+        torch.testing.assert_close(gradient[0].item(), 1.3107e-3, rtol=1e-2, atol=0)
+        loss = ml.mse(prediction, 0.0) * 2.0**16
+
+
+def test_gradient_of_an_empty_value() -> None:
+    for size in (10, 10000):
+        empty = torch.tensor(3.0, requires_grad=True)
+        prediction = torch.zeros(size, requires_grad=True)
+        loss = ml.mse(prediction, 0.0, weight=torch.zeros(size), empty=empty)
+        assert torch.autograd.grad(loss, empty)[0].item() == 1.0
+
+
+def test_targets_of_inference_mode() -> None:
+    for size in (10, 10000):
+        with torch.inference_mode():
+            target = torch.ones(size)
+        prediction = torch.zeros(size, requires_grad=True)
+        (gradient,) = torch.autograd.grad(ml.mse(prediction, target), prediction)
+        torch.testing.assert_close(gradient, torch.full((size,), -2.0 / size))
+
+
+def test_weights_that_are_stretched_far_keep_their_digits() -> None:
+    prediction = torch.ones(5_000_000, 2, requires_grad=True)
+    loss = ml.mse(prediction, 0.0, weight=torch.full((1, 2), 0.3))
+    (gradient,) = torch.autograd.grad(loss, prediction)
+    torch.testing.assert_close(loss.item(), 1.0, rtol=1e-6, atol=0)
+    torch.testing.assert_close(gradient[0, 0].item(), 2e-7, rtol=1e-6, atol=0)
+
+
+def test_in_place_changes_of_saved_operands_are_noticed() -> None:
+    prediction, target = double(*LARGE).requires_grad_(), double(*LARGE, seed=1)
+    loss = ml.mse(prediction, target)
+    target.zero_()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()  # type: ignore[no-untyped-call]  # as torch ships it
+
+
 def test_forward_mode() -> None:
     prediction, target, tangent = double(2, 3), double(2, 3, seed=1), double(2, 3, seed=2)
     with forward_ad.dual_level():

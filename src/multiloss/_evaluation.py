@@ -5,9 +5,12 @@ from typing import Any, NamedTuple, cast
 
 from multiloss._formulas import Formula
 from multiloss._operands import admit
-from multiloss._reduction import Reduction, checked_empty, checked_name
+from multiloss._reduction import NAN, Reduction, checked_empty, checked_name
 from multiloss._shapes import normalized_axis
 from multiloss._typing import Array, ArrayT, Axis, Operand, P, R, ReductionName
+
+# The reduction of most calls, checked once.
+_MEAN = Reduction("mean", axis=None, keepdims=False, scale=1.0, empty=NAN)
 
 
 class _Differentiated(NamedTuple):
@@ -38,25 +41,22 @@ def evaluate(
     reduction: ReductionName,
     half: bool,
     broadcast: bool,
-    empty: float = 0.0,
+    empty: Operand = NAN,
 ) -> ArrayT:
     """Return the loss; the loss and its gradient where value_and_grad() asks for both."""
-    is_differentiated = isinstance(prediction, _Differentiated)
-    engine, operands = admit(
-        prediction.prediction if isinstance(prediction, _Differentiated) else prediction,
-        target,
-        weight=weight,
-        where=where,
-        broadcast=broadcast,
-    )
-    checked = Reduction(
-        checked_name(reduction, axis),
-        normalized_axis(axis, operands.ndim),
-        keepdims,
-        0.5 if half else 1.0,
-        checked_empty(empty),
-    )
-    if is_differentiated:
+    differentiated = isinstance(prediction, _Differentiated)
+    given = prediction.prediction if isinstance(prediction, _Differentiated) else prediction
+    engine, operands = admit(given, target, weight, where, broadcast=broadcast)
+    checked = _MEAN
+    if reduction != "mean" or axis is not None or keepdims or half or empty is not NAN:
+        checked = Reduction(
+            checked_name(reduction, axis),
+            normalized_axis(axis, len(operands.shape)),
+            keepdims,
+            0.5 if half else 1.0,
+            checked_empty(empty),
+        )
+    if differentiated:
         pair = _ValueAndGradient(*engine.value_and_grad(formula, operands, checked))
         return cast(ArrayT, pair)
     return cast(ArrayT, engine.value(formula, operands, checked))

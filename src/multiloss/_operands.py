@@ -14,7 +14,7 @@ from multiloss._dtypes import (
 )
 from multiloss._engines import NUMBERS, NUMPY, Engine, engine_of
 from multiloss._engines._quiet import quietly
-from multiloss._selection import Operands
+from multiloss._selection import Operands, as_is
 from multiloss._shapes import broadcast_shape, equal_shapes, fits
 from multiloss._typing import Array, DType, Operand, Shape
 
@@ -22,12 +22,17 @@ from multiloss._typing import Array, DType, Operand, Shape
 def admit(
     prediction: Operand,
     target: Operand,
-    *,
     weight: Operand | None,
     where: Operand | None,
+    *,
     broadcast: bool,
 ) -> tuple[Engine, Operands]:
     """Return the engine that the operands share, and the operands as its arrays."""
+    if weight is None and where is None and type(prediction) is type(target):
+        engine = engine_of("prediction", prediction)
+        if engine.takes_as_is(prediction, target):
+            return engine, as_is(prediction, target)
+
     given = {"prediction": prediction, "target": target}
     if weight is not None:
         given["weight"] = weight
@@ -59,7 +64,7 @@ def admit(
         dtype,
         real,
         *gradient_dtype(engine, candidates["prediction"].dtype, dtype),
-        len(shape),
+        shape,
     )
     return engine, operands
 

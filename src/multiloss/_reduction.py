@@ -1,21 +1,27 @@
 """From the losses of the elements to the result: mean, sum or none, with weights, over axes.
 
-Every result is made of two sums, Σ w·l and Σ w, which meet in one division at the very end.
+Every result is made of two sums, Σ w·l and Σ w, which meet in one division at the very end. Sums
+over parts of the elements can be added up.
 """
 
 import math
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, TypeAlias, get_args
 
-from multiloss._typing import Array, Axis, Namespace, ReductionName
+from multiloss._typing import Array, Axis, Namespace, ReductionName, Shape
 
 _NAMES: tuple[ReductionName, ...] = get_args(ReductionName)
+
+# The one NaN that is passed on, so that options which are equal compare as equal.
+NAN = math.nan
+
+Axes: TypeAlias = tuple[int, ...] | None
 
 
 class Reduction(NamedTuple):
     """How the losses of the elements become the result."""
 
     name: ReductionName
-    axis: tuple[int, ...] | None  # not negative; None stands for all of them
+    axis: Axes  # not negative; None stands for all of them
     keepdims: bool
     scale: float  # multiplies the sum, not ``empty``
     empty: Any  # the mean of nothing: a number or a 0-d array
@@ -37,7 +43,9 @@ def checked_empty(empty: Any) -> Any:
     An array or a traced value is taken as it is.
     """
     if isinstance(empty, (int, float)):
-        return float(empty)  # a subclass may have a dtype, which would take part in promotion
+        # As a plain float: a subclass may have a dtype, which would take part in promotion.
+        # Compared with itself, since a compiler that traces numbers does not follow math.isnan().
+        return NAN if empty != empty else float(empty) + 0.0  # noqa: PLR0124
     if not hasattr(empty, "dtype"):
         raise ValueError(f"empty={empty!r} is not a number; pass one, such as 0.0 or nan")
     return empty
@@ -51,11 +59,12 @@ def reduce_values(
         values = values * weight
     if reduction.name == "none":
         return _scaled(values, reduction.scale)
-    weighted_sum = xp.sum(values, axis=reduction.axis, keepdims=reduction.keepdims)
+    axis, keepdims = reduction.axis, reduction.keepdims
+    weighted_sum = xp.sum(values, axis=axis, keepdims=keepdims)
     if reduction.name == "sum":
         return _scaled(weighted_sum, reduction.scale)
-    total = _total_weight(xp, values, weight, reduction.axis, keepdims=reduction.keepdims)
-    return _quotient(xp, _scaled(weighted_sum, reduction.scale), total, reduction.empty)
+    total = total_weight(xp, values, weight, axis, keepdims=keepdims)
+    return finish(xp, weighted_sum, total, reduction)
 
 
 def reduce_slopes(
@@ -65,21 +74,27 @@ def reduce_slopes(
     slopes = _scaled(slopes if weight is None else slopes * weight, reduction.scale)
     if reduction.name != "mean":
         return slopes
-    total = _total_weight(xp, slopes, weight, reduction.axis, keepdims=True)
+    total = total_weight(xp, slopes, weight, reduction.axis, keepdims=True)
     return _quotient(xp, slopes, total, 0.0)
 
 
-def _scaled(array: Array, scale: float) -> Array:
-    return array if scale == 1.0 else scale * array
+def finish(xp: Namespace, weighted_sum: Array, total: Array | int, reduction: Reduction) -> Array:
+    """Return the result, given Σ w·l and, for a mean, Σ w."""
+    weighted_sum = _scaled(weighted_sum, reduction.scale)
+    if reduction.name == "mean":
+        return _quotient(xp, weighted_sum, total, reduction.empty)
+    return weighted_sum
 
 
-def _total_weight(
-    xp: Namespace,
-    values: Array,
-    weight: Array | None,
-    axis: tuple[int, ...] | None,
-    *,
-    keepdims: bool,
+def slope_factor(xp: Namespace, total: Array | int, reduction: Reduction) -> Array | float:
+    """Return what a weighted slope is multiplied with in the gradient, given Σ w of a mean."""
+    if reduction.name != "mean":
+        return reduction.scale
+    return _quotient(xp, reduction.scale, total, 0.0)
+
+
+def total_weight(
+    xp: Namespace, values: Array, weight: Array | None, axis: Axes, *, keepdims: bool
 ) -> Array | int:
     """Return Σ w, as a whole number where it is a count that the shape tells."""
     # A lazy engine may have nan, None or a symbol where it does not know the size yet.
@@ -87,17 +102,49 @@ def _total_weight(
         ones = xp.ones_like(values)
         return xp.sum(ones if weight is None else weight * ones, axis=axis, keepdims=keepdims)
     if weight is not None:
-        return xp.sum(xp.broadcast_to(weight, values.shape), axis=axis, keepdims=keepdims)
-    return math.prod(values.shape if axis is None else [values.shape[each] for each in axis])
+        return stretched_sum(xp, weight, values.shape, axis, keepdims=keepdims)
+    return count(values.shape, axis)
 
 
-def _quotient(xp: Namespace, numerator: Array, total: Array | int, empty: Any) -> Array:
+def stretched_sum(
+    xp: Namespace, weight: Array, shape: Shape, axis: Axes, *, keepdims: bool
+) -> Array:
+    """Return the sum of weights as if they were stretched to a shape.
+
+    They are multiplied instead: faster, and exact, where some engines lose digits in repeated
+    terms.
+    """
+    axes = range(len(shape)) if axis is None else axis
+    stretch = math.prod([shape[each] for each in axes if weight.shape[each] == 1])
+    total = xp.sum(weight, axis=axis, keepdims=keepdims)
+    return total if stretch == 1 else total * stretch
+
+
+def count(shape: Shape, axis: Axes) -> int:
+    """Return how many elements are reduced to one."""
+    return math.prod(shape if axis is None else [shape[each] for each in axis])
+
+
+def _scaled(array: Array, scale: float) -> Array:
+    return array if scale == 1.0 else scale * array
+
+
+def _quotient(
+    xp: Namespace, numerator: Array | float, total: Array | int, empty: Any
+) -> Array | float:
     """Return numerator / total, and ``empty`` where the total is zero."""
     if isinstance(total, int):
         # A sum of nothing is 0, and 0 / 0 is NaN without asking whether the count is 0, which a
         # compiler may not know. To add to the sum keeps it in the graph of an autodiff engine.
-        is_nan = isinstance(empty, float) and math.isnan(empty)
-        return numerator / total if is_nan or total else numerator + empty
+        if empty is NAN or total:
+            return numerator / total
+        return _as_dtype_of(xp, numerator + empty, numerator)
     nothing = total == 0
     # Both branches of where() are differentiated: the dropped one must not divide by zero.
-    return xp.where(nothing, empty, numerator / xp.where(nothing, 1.0, total))
+    quotient = numerator / xp.where(nothing, 1.0, total)
+    return _as_dtype_of(xp, xp.where(nothing, empty, quotient), quotient)
+
+
+def _as_dtype_of(xp: Namespace, array: Array, other: Array) -> Array:
+    """Undo the promotion by an ``empty`` that is an array."""
+    return array if array.dtype == other.dtype else xp.astype(array, other.dtype)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from multiloss._typing import Array, DType, Namespace
+from multiloss._typing import Array, DType, Namespace, Shape
 
 
 class Operands(NamedTuple):
@@ -16,26 +16,49 @@ class Operands(NamedTuple):
     weight_dtype: DType  # its real counterpart
     gradient_dtype: DType  # of the gradient with respect to the prediction
     gradient_is_complex: bool
-    ndim: int  # of the loss before the reduction
+    shape: Shape  # of the loss before the reduction
 
 
-def select(xp: Namespace, operands: Operands) -> tuple[Array, Array, Array | None]:
-    """Return prediction, target and weight to compute with.
+def as_is(prediction: Array, target: Array) -> Operands:
+    """Return the operands of which nothing has to be converted, checked or left out."""
+    dtype = prediction.dtype
+    is_complex = False
+    return Operands(
+        prediction, target, None, None, dtype, dtype, dtype, is_complex, prediction.shape
+    )
+
+
+class Selected(NamedTuple):
+    """What enters the arithmetic, in the dtypes to compute in."""
+
+    prediction: Array
+    target: Array
+    weight: Array | None  # None stands for ones
+
+
+def select(xp: Namespace, operands: Operands) -> Selected:
+    """Convert the operands and leave out the masked elements.
 
     A masked element is replaced before the arithmetic sees it, so that a NaN there reaches neither
     the value nor a gradient. Its place is taken by one, which is in the domain of every loss, and
     its weight is zero.
     """
-    prediction = xp.astype(operands.prediction, operands.dtype, copy=False)
-    target = xp.astype(operands.target, operands.dtype, copy=False)
-    weight, where = operands.weight, operands.where
-    if weight is not None:
-        weight = xp.astype(weight, operands.weight_dtype, copy=False)
+    prediction, target, _, where, dtype, *_ = operands
+    if prediction.dtype != dtype:
+        prediction = xp.astype(prediction, dtype)
+    if target.dtype != dtype:
+        target = xp.astype(target, dtype)
     if where is not None:
         prediction = xp.where(where, prediction, 1.0)
         target = xp.where(where, target, 1.0)
-        if weight is None:
-            weight = xp.astype(where, operands.weight_dtype)
-        else:
-            weight = xp.where(where, weight, 0.0)
-    return prediction, target, weight
+    return Selected(prediction, target, selected_weight(xp, operands))
+
+
+def selected_weight(xp: Namespace, operands: Operands) -> Array | None:
+    """Return the weights with which elements count, zero for masked ones; None stands for ones."""
+    weight, where, dtype = operands.weight, operands.where, operands.weight_dtype
+    if weight is not None and weight.dtype != dtype:
+        weight = xp.astype(weight, dtype)
+    if where is None:
+        return weight
+    return xp.astype(where, dtype) if weight is None else xp.where(where, weight, 0.0)

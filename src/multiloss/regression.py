@@ -2,6 +2,7 @@
 
 from multiloss._evaluation import evaluate
 from multiloss._formulas import squared_error
+from multiloss._reduction import NAN
 from multiloss._typing import ArrayT, Axis, Operand, ReductionName
 
 
@@ -16,7 +17,7 @@ def mse(
     reduction: ReductionName = "mean",
     half: bool = False,
     broadcast: bool = False,
-    empty: float = float("nan"),
+    empty: Operand = NAN,
 ) -> ArrayT:
     r"""Return the mean squared error, without a factor ½ unless ``half=True``.
 
@@ -49,7 +50,7 @@ def mse(
         Whether to multiply by ½: the slope of ½ (y − t)² is the residual y − t itself.
     broadcast : bool, default False
         Whether shapes that differ may broadcast. By default they raise.
-    empty : float, default nan
+    empty : float or 0-d array, default nan
         The mean of nothing: of no elements, or of weights that sum to zero. Its gradient is zero.
 
     Returns

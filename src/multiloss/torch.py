@@ -73,7 +73,7 @@ class MSELoss(_RegressionLoss):
     >>> from multiloss.torch import MSELoss
     >>> prediction = torch.tensor([0.5, 3.0], requires_grad=True)
     >>> MSELoss()(prediction, torch.tensor([1.0, 1.0]))
-    tensor(2.1250, grad_fn=<DivBackward0>)
+    tensor(2.1250, grad_fn=<MseLossBackward0>)
     """
 
     loss = staticmethod(mse)

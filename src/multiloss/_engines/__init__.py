@@ -45,10 +45,10 @@ _engine_of_namespace: dict[Any, Engine] = {}
 
 def engine_of(role: str, value: object) -> Engine:
     """Return the engine of an operand; host data (numbers, lists, …) belongs to NumPy."""
-    array_type = type(value)
-    if array_type not in _engine_of_type:
-        _engine_of_type[array_type] = _find_engine(role, value)
-    return _engine_of_type[array_type]
+    engine = _engine_of_type.get(type(value))
+    if engine is None:
+        engine = _engine_of_type[type(value)] = _find_engine(role, value)
+    return engine
 
 
 def _find_engine(role: str, value: object) -> Engine:

@@ -1,16 +1,31 @@
 """JAX."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
 from multiloss._engines._base import Engine, Kind
+from multiloss._engines._plain import plain_value, plain_value_and_grad
+from multiloss._formulas import Formula
+from multiloss._reduction import Reduction
+from multiloss._selection import Operands
 from multiloss._typing import Array, DType
+
+_FLOATS = (jnp.dtype("float32"), jnp.dtype("float64"))
+
+# One of the plain ways.
+Way: TypeAlias = Callable[[Any, Formula, Operands, Reduction], Any]
 
 
 class JAXEngine(Engine):
-    """Runs the formula with ``jax.numpy``, traced or not."""
+    """Traces the formula with ``jax.numpy``; a call outside of any trace is one compiled call."""
+
+    def takes_as_is(self, prediction: Array, target: Array) -> bool:
+        dtype = prediction.dtype
+        return dtype in _FLOATS and bool(target.dtype == dtype) and prediction.shape == target.shape
 
     def device_of(self, array: Array) -> Any:  # noqa: ARG002  the same for all
         # Host data stays uncommitted: it follows the other operands, sharded or not.
@@ -22,6 +37,41 @@ class JAXEngine(Engine):
 
     def is_weak(self, array: Array) -> bool:
         return bool(array.weak_type)
+
+    def value(self, formula: Formula, operands: Operands, reduction: Reduction) -> Array:
+        return _run(plain_value, formula, operands, reduction)
+
+    def value_and_grad(
+        self, formula: Formula, operands: Operands, reduction: Reduction
+    ) -> tuple[Array, Array]:
+        value, gradient = _run(plain_value_and_grad, formula, operands, reduction)
+        return value, gradient
+
+
+def _run(way: Way, formula: Formula, operands: Operands, reduction: Reduction) -> Any:
+    arrays, settings = operands[:4], operands[4:]
+    if any(isinstance(array, jax.core.Tracer) for array in arrays) or not isinstance(
+        reduction.empty, float
+    ):
+        return way(jnp, formula, operands, reduction)
+    shapes = tuple(None if array is None else array.shape for array in arrays)
+    return _compiled(way, formula, settings, reduction, shapes)(*arrays)
+
+
+# One entry for all arrays of the same shapes, so that the oldest shapes are forgotten in time: the
+# cache of a jitted function would keep them all.
+@lru_cache(maxsize=512)
+def _compiled(
+    way: Way,
+    formula: Formula,
+    settings: tuple[Any, ...],
+    reduction: Reduction,
+    shapes: tuple[Any, ...],  # noqa: ARG001  a part of the key
+) -> Callable[..., Any]:
+    def run(*arrays: Array | None) -> Any:
+        return way(jnp, formula, Operands._make((*arrays, *settings)), reduction)
+
+    return jax.jit(run)
 
 
 ENGINE = JAXEngine(jnp)

@@ -2,15 +2,80 @@
 
 from typing import Any
 
-import array_api_compat.torch
+import array_api_compat.torch as xp
 import torch
+from torch.autograd import forward_ad
 
 from multiloss._engines._base import Engine
+from multiloss._engines._blocks import (
+    blockwise_gradient,
+    blockwise_value,
+    gradient_factor,
+    in_memory_order,
+    values_of,
+    weighted_slopes,
+)
+from multiloss._engines._plain import plain_value_and_grad
+from multiloss._formulas import Formula, squared_error
+from multiloss._reduction import (
+    NAN,
+    Reduction,
+    count,
+    reduce_values,
+    total_weight,
+)
+from multiloss._selection import Operands, select, selected_weight
 from multiloss._typing import Array, DType
+
+_ONE_NODE = 2**13  # elements from which on a single node of the graph is faster than operators
+_WHOLE_BYTES = 2**23  # up to which temporaries of an operand's size stay in the cache
+_BLOCK_BYTES = 2**20  # beyond, of each operand and each temporary of a block
+
+# The formulas for which PyTorch has a fused kernel of its own.
+_KERNELS = {squared_error.value: torch.nn.functional.mse_loss}
+
+_PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
+_FLOATS = (torch.float32, torch.float64)
+
+
+_is_jit_tracing: Any = torch.jit.is_tracing  # type: ignore[attr-defined]  # documented all the same
+
+# PyTorch has no public way to ask whether torch.func or forward-mode differentiation is at work,
+# which both want operators. Where a release has not even these, operators are all there is.
+_is_functorch_active = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)  # noqa: SLF001
+
+
+# The same for gradients that come in batches, of torch.vmap and of is_grads_batched=True.
+_is_vmapped = getattr(torch._C._functorch, "is_batchedtensor", lambda _: True)  # noqa: SLF001
+_is_legacy_vmapped = getattr(torch._C._functorch, "is_legacy_batchedtensor", lambda _: True)  # noqa: SLF001
+
+
+def _is_batched(tensor: Array) -> bool:
+    return bool(_is_vmapped(tensor) or _is_legacy_vmapped(tensor))
+
+
+def _is_transformed() -> bool:
+    return _is_functorch_active() or getattr(forward_ad, "_current_level", 0) >= 0
 
 
 class TorchEngine(Engine):
-    """Runs the formula with plain operators, which autograd, ``torch.func`` and Dynamo follow."""
+    """Uses PyTorch's own kernels where there are any, and blocks and a node of its own beyond.
+
+    Accelerators, and whatever traces or transforms, get plain operators.
+    """
+
+    def takes_as_is(self, prediction: Array, target: Array) -> bool:
+        dtype = prediction.dtype
+        return (
+            type(prediction) in _PLAIN_TYPES
+            and dtype in _FLOATS
+            and target.dtype == dtype
+            and not (prediction.is_nested or target.is_nested)
+            and prediction.layout is torch.strided
+            and target.layout is torch.strided
+            and prediction.shape == target.shape
+            and prediction.device == target.device
+        )
 
     def check(self, role: str, array: Array) -> None:
         if array.is_nested or array.layout is not torch.strided:
@@ -31,5 +96,134 @@ class TorchEngine(Engine):
     def from_host(self, value: Any, dtype: DType, like: Array) -> Array:
         return torch.asarray(value, dtype=dtype, device=like.device)
 
+    def value(self, formula: Formula, operands: Operands, reduction: Reduction) -> Array:
+        if not _is_eager_on_cpu(operands, reduction):
+            return super().value(formula, operands, reduction)
+        prediction, target, weight, *_ = operands
+        is_tracked = torch.is_grad_enabled()
+        others_are_tracked = is_tracked and (
+            target.requires_grad or (weight is not None and weight.requires_grad)
+        )
+        is_large = prediction.numel() * prediction.itemsize > _WHOLE_BYTES
+        kernel = _KERNELS.get(formula.value)
+        if kernel and (others_are_tracked or not is_large) and _suits_kernel(operands, reduction):
+            loss = kernel(prediction, target, reduction=reduction.name)
+            return loss if reduction.scale == 1.0 else reduction.scale * loss
+        if not (others_are_tracked or (is_tracked and prediction.requires_grad)):
+            return _value(formula, operands, reduction)
+        if (
+            others_are_tracked
+            or prediction.numel() < _ONE_NODE
+            # Neither can a node save: a tensor of inference mode, an array that may be tracked too.
+            or any(array is not None and array.is_inference() for array in operands[1:4])
+            or not isinstance(reduction.empty, float)
+        ):
+            return super().value(formula, operands, reduction)
+        apply: Any = _OneNode.apply
+        return apply(prediction, formula, operands, reduction)
 
-ENGINE = TorchEngine(array_api_compat.torch)
+
+def _suits_kernel(operands: Operands, reduction: Reduction) -> bool:
+    """Tell whether a kernel takes this loss whole: one operator, and one node in the graph."""
+    prediction, target, *_ = operands
+    return (
+        _is_as_is(operands)
+        and reduction.axis is None
+        and not reduction.keepdims
+        and (reduction.empty is NAN or reduction.name == "sum")
+        and target.shape == prediction.shape
+        and not target.is_inference()
+    )
+
+
+def _is_eager_on_cpu(operands: Operands, reduction: Reduction) -> bool:
+    """Tell whether nothing traces, transforms or broadcasts these tensors, all on the CPU."""
+    prediction, target, weight, where, dtype, weight_dtype, *_, shape = operands
+    return (
+        not torch.compiler.is_compiling()
+        and not _is_jit_tracing()
+        and type(prediction) in _PLAIN_TYPES
+        and type(target) in _PLAIN_TYPES
+        and (weight is None or type(weight) in _PLAIN_TYPES)
+        and (where is None or type(where) in _PLAIN_TYPES)
+        and prediction.is_cpu
+        and dtype == weight_dtype
+        and reduction.name != "none"
+        and prediction.shape == shape
+        and not _is_transformed()
+    )
+
+
+def _value(formula: Formula, operands: Operands, reduction: Reduction) -> Array:
+    """Return the loss outside of autograd."""
+    if _bytes(operands) <= _WHOLE_BYTES:
+        block = select(xp, operands)
+        return reduce_values(xp, values_of(xp, formula, block), block.weight, reduction)
+    if reduction.axis is None:
+        operands = in_memory_order(xp, operands, operands.prediction.stride())
+    return blockwise_value(xp, formula, operands, reduction, limit=_limit(operands))
+
+
+def _is_as_is(operands: Operands) -> bool:
+    prediction, target, weight, where, dtype, *_ = operands
+    return weight is None and where is None and prediction.dtype == target.dtype == dtype
+
+
+def _bytes(operands: Operands) -> int:
+    return int(operands.prediction.numel() * operands.dtype.itemsize)
+
+
+def _limit(operands: Operands) -> int:
+    return _BLOCK_BYTES // int(operands.dtype.itemsize)
+
+
+class _OneNode(torch.autograd.Function):
+    """One node of the graph, which saves nothing but the operands and computes the slopes again.
+
+    Its one input is the prediction; the other operands are constants.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, prediction: Array, formula: Formula, operands: Operands, reduction: Reduction
+    ) -> Array:
+        ctx.save_for_backward(prediction, *operands[1:4])
+        ctx.rest = formula, operands[4:], reduction
+        return _value(formula, operands, reduction)
+
+    @staticmethod
+    def backward(ctx: Any, gradient_of_result: Array) -> tuple[Array, None, None, None]:
+        formula, settings, reduction = ctx.rest
+        operands = Operands._make((*ctx.saved_tensors, *settings))
+        if reduction.axis is not None and not reduction.keepdims:
+            kept = [1 if k in reduction.axis else n for k, n in enumerate(operands.shape)]
+            gradient_of_result = gradient_of_result.reshape(kept)
+        if torch.is_grad_enabled() or _is_batched(gradient_of_result):
+            # Asked for a gradient that can be differentiated again, or for many: by operators. In
+            # the working dtype, since a 16-bit gradient may vanish before it is multiplied.
+            wide = operands._replace(gradient_dtype=operands.dtype)
+            _, gradient = plain_value_and_grad(xp, formula, wide, reduction)
+            gradient = (gradient * gradient_of_result).to(operands.gradient_dtype)
+            return gradient, None, None, None
+        factor = gradient_factor(xp, formula, _total(operands, reduction), operands, reduction)
+        factor = gradient_of_result * factor
+        # A root is new and becomes the gradient itself; all else goes through temporaries.
+        is_in_place = formula.root is not None and _is_as_is(operands)
+        if _bytes(operands) > _WHOLE_BYTES and not is_in_place:
+            gradient = blockwise_gradient(xp, formula, operands, factor, limit=_limit(operands))
+        else:
+            slopes = weighted_slopes(xp, formula, select(xp, operands))
+            slopes *= factor
+            gradient = slopes.to(operands.gradient_dtype)
+        return gradient, None, None, None
+
+
+def _total(operands: Operands, reduction: Reduction) -> Array | int:
+    """Return Σ w of a mean."""
+    if operands.weight is None and operands.where is None:
+        return count(operands.shape, reduction.axis)
+    weight = selected_weight(xp, operands)
+    return total_weight(xp, operands.prediction, weight, reduction.axis, keepdims=True)
+
+
+ENGINE = TorchEngine(xp)

@@ -1,0 +1,58 @@
+"""What JAX's users call."""
+
+import os
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+os.environ["KERAS_BACKEND"] = "jax"
+os.environ["JAX_ENABLE_X64"] = "1"
+
+import jax
+import jax.numpy as jnp
+import keras
+import optax
+
+import multiloss as ml
+from workload import OURS, Workload, operands
+
+
+def workloads(*, quick: bool) -> Iterator[Workload]:
+    """Yield the mean squared error and its gradient, eager and jitted."""
+    dot = "jnp.dot(y, t)"
+    works: dict[str, dict[str, Any]] = {
+        "eager forward": {OURS: ml.mse, "optax": _optax, "keras": _keras},
+        "jitted forward": {
+            OURS: jax.jit(ml.mse),
+            "jnp.mean((y - t)**2)": jax.jit(_one_liner),
+            "optax": jax.jit(_optax),
+            dot: jax.jit(jnp.dot),
+        },
+        "jitted both": {
+            OURS: jax.jit(jax.value_and_grad(ml.mse)),
+            "jnp.mean((y - t)**2)": jax.jit(jax.value_and_grad(_one_liner)),
+        },
+    }
+    for dtype, size, y_host, t_host in operands(quick=quick):
+        y, t = jnp.asarray(y_host), jnp.asarray(t_host)
+        for work, losses in works.items():
+            calls = {name: partial(_wait, loss, y, t) for name, loss in losses.items()}
+            limit = dot if dot in calls else None
+            yield Workload("JAX", work, dtype, size, calls, limit)
+
+
+def _one_liner(y: Any, t: Any) -> Any:
+    return jnp.mean((y - t) ** 2)
+
+
+def _optax(y: Any, t: Any) -> Any:
+    return optax.squared_error(y, t).mean()
+
+
+def _keras(y: Any, t: Any) -> Any:
+    return keras.ops.mean(keras.losses.mean_squared_error(t, y))
+
+
+def _wait(loss: Any, y: Any, t: Any) -> Any:
+    wait: Any = jax.block_until_ready
+    return wait(loss(y, t))
