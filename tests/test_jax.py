@@ -72,6 +72,22 @@ def test_transformations_agree_with_the_plain_call(loss: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("differentiate", [False, True], ids=["forward", "both"])
+def test_a_trace_costs_no_more_than_one_by_hand(differentiate: bool) -> None:
+    def by_hand(prediction: Any, target: Any) -> Any:
+        return jnp.mean((prediction - target) ** 2)
+
+    costs: list[Any] = []
+    for loss in (ml.mse, by_hand):
+        function: Any = jax.value_and_grad(loss) if differentiate else loss
+        compiled = jax.jit(function).lower(jnp.ones(1000), jnp.zeros(1000)).compile()
+        costs.append(compiled.cost_analysis())
+    assert costs[0]["bytes accessed"] <= costs[1]["bytes accessed"]
+    if not differentiate:
+        # The gradient of a product has one addition more for each element than that of a square.
+        assert costs[0]["flops"] <= costs[1]["flops"]
+
+
 def test_an_eager_call_is_compiled_once_per_shape_and_option() -> None:
     from multiloss._engines._jax import _compiled
 
