@@ -22,7 +22,7 @@ test: lint types test-minimal .venv/wheel ## linter, formatter check, type check
 	.venv/bin/python -m pytest
 
 .PHONY: test-quick
-test-quick: .venv/wheel ## the tests without those that compile or train
+test-quick: .venv/wheel ## the tests without the slow ones, in a minute
 	.venv/bin/python -m pytest -m "not slow"
 
 .PHONY: test-minimal

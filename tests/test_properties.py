@@ -5,11 +5,14 @@ from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.extra.numpy import array_shapes, arrays, mutually_broadcastable_shapes
 
 import multiloss as ml
 from engines import Engine
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES = settings(
     max_examples=40,

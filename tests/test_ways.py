@@ -12,6 +12,8 @@ import multiloss as ml
 from engines import Engine
 from multiloss._engines._blocks import split
 
+pytestmark = pytest.mark.slow
+
 # Beyond every size from which on an engine goes another way, and no multiple of any block.
 RNG = np.random.default_rng(0)
 LARGE = (601, 1033)
