@@ -17,6 +17,7 @@ class Engine:
     asarray: Callable[[Any], Any]  # from a NumPy array, keeping its dtype
     default_float: str = "float64"
     has_float64: bool = True
+    dtypes: tuple[str, ...] = ("float16", "bfloat16", "float32", "float64", "int8", "int64")
     numpy: Callable[[Any], Any] = np.asarray  # back again
     active: Callable[[], AbstractContextManager[Any]] = field(default=nullcontext)
 
@@ -90,6 +91,10 @@ def _jax_x64() -> Engine:
     return Engine("jax-x64", jax.Array, jnp.asarray, active=lambda: jax.enable_x64(True))
 
 
+# What the standard has, which knows no 16-bit floats.
+_STANDARD_DTYPES = ("float32", "float64", "int8", "int64")
+
+
 def _strict() -> Engine:
     import array_api_strict
 
@@ -97,6 +102,7 @@ def _strict() -> Engine:
         "strict",
         type(array_api_strict.asarray(0)),
         array_api_strict.asarray,
+        dtypes=_STANDARD_DTYPES,
     )
 
 
@@ -114,6 +120,7 @@ def _strictest() -> Engine:
         "strictest",
         type(array_api_strict.asarray(0)),
         array_api_strict.asarray,
+        dtypes=_STANDARD_DTYPES,
         active=active,
     )
 
@@ -129,7 +136,8 @@ def _dask() -> Engine:
         with np.errstate(all="ignore"):
             return array.compute(scheduler="sync")
 
-    return Engine("dask", dask.array.Array, asarray, numpy=compute)
+    dtypes = ("float16", *_STANDARD_DTYPES)
+    return Engine("dask", dask.array.Array, asarray, dtypes=dtypes, numpy=compute)
 
 
 ENGINES: dict[str, Callable[[], Engine]] = {

@@ -10,9 +10,9 @@ import pytest
 
 import multiloss as ml
 from engines import Engine
-from losses import LOSSES
+from losses import KINDS
 
-losses = pytest.mark.parametrize("loss", [each.function for each in LOSSES.values()], ids=LOSSES)
+losses = pytest.mark.parametrize("loss", [each.function for each in KINDS.values()], ids=KINDS)
 
 
 def raises(kind: type[Exception], *parts: str) -> Any:
@@ -55,7 +55,7 @@ def test_number_as_prediction_of_an_array(engine: Engine, loss: Any) -> None:
     ("shape", "cure"),
     [
         ((4,), "[:, None]"),
-        ((3,), "as many axes"),
+        ((3,), "[None, :]"),
         ((2, 3), "as many axes"),
         ((4, 3, 1), "as many axes"),
         ((), "as many axes"),

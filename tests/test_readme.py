@@ -9,7 +9,13 @@ import pytest
 import multiloss as ml
 
 README = Path(__file__).parent.parent / "README.md"
-MODULES = ("multiloss", "multiloss._evaluation", "multiloss.regression", "multiloss.torch")
+KINDS = ("absolute", "direction", "likelihood", "robust", "squared")
+MODULES = (
+    "multiloss",
+    "multiloss._evaluation",
+    *(f"multiloss._losses.{kind}" for kind in KINDS),
+    "multiloss.torch",
+)
 
 
 def test_readme() -> None:

@@ -1,9 +1,9 @@
 """How every loss is evaluated: through the door, then by the engine of its operands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
-from multiloss._formulas import Formula
+from multiloss._formulas.formula import Formula
 from multiloss._operands import admit
 from multiloss._reduction import NAN, Reduction, checked_empty, checked_name
 from multiloss._shapes import normalized_axis
@@ -13,7 +13,7 @@ from multiloss._typing import Array, ArrayT, Axis, Operand, P, R, ReductionName
 _MEAN = Reduction("mean", axis=None, keepdims=False, scale=1.0, empty=NAN)
 
 
-class _Differentiated(NamedTuple):
+class Differentiated(NamedTuple):
     """A prediction that asks for the gradient too; made by value_and_grad(), read by evaluate().
 
     A named tuple is a pytree, and so passes through jitted and compiled functions.
@@ -22,7 +22,7 @@ class _Differentiated(NamedTuple):
     prediction: Operand
 
 
-class _ValueAndGradient(NamedTuple):
+class ValueAndGradient(NamedTuple):
     """What evaluate() returns for a differentiated prediction, to be told from any other tuple."""
 
     value: Array
@@ -33,20 +33,25 @@ def evaluate(
     formula: Formula,
     prediction: ArrayT,
     target: Operand,
-    *,
-    weight: Operand | None,
-    where: Operand | None,
-    axis: Axis,
-    keepdims: bool,
-    reduction: ReductionName,
-    half: bool,
-    broadcast: bool,
+    *parameters: Operand,
+    weight: Operand | None = None,
+    where: Operand | None = None,
+    axis: Axis = None,
+    keepdims: bool = False,
+    reduction: ReductionName = "mean",
+    half: bool = False,
+    broadcast: bool = False,
     empty: Operand = NAN,
+    **unknown: object,
 ) -> ArrayT:
     """Return the loss; the loss and its gradient where value_and_grad() asks for both."""
-    differentiated = isinstance(prediction, _Differentiated)
-    given = prediction.prediction if isinstance(prediction, _Differentiated) else prediction
-    engine, operands = admit(given, target, weight, where, broadcast=broadcast)
+    if unknown:
+        raise TypeError(_unknown_option(formula, unknown))
+    is_differentiated = isinstance(prediction, Differentiated)
+    given = prediction.prediction if isinstance(prediction, Differentiated) else prediction
+    engine, operands = admit(
+        formula, given, target, parameters, weight=weight, where=where, broadcast=broadcast
+    )
     checked = _MEAN
     if reduction != "mean" or axis is not None or keepdims or half or empty is not NAN:
         checked = Reduction(
@@ -56,8 +61,8 @@ def evaluate(
             0.5 if half else 1.0,
             checked_empty(empty),
         )
-    if differentiated:
-        pair = _ValueAndGradient(*engine.value_and_grad(formula, operands, checked))
+    if is_differentiated:
+        pair = ValueAndGradient(*engine.value_and_grad(formula, operands, checked))
         return cast(ArrayT, pair)
     return cast(ArrayT, engine.value(formula, operands, checked))
 
@@ -102,10 +107,10 @@ def value_and_grad(loss: Callable[P, R]) -> Callable[P, tuple[R, R]]:
         )
 
     def with_gradient(prediction: Operand, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(prediction, _Differentiated):
+        if isinstance(prediction, Differentiated):
             raise TypeError("value_and_grad of value_and_grad; use the engine's own for the second")
-        result = cast(Any, loss)(_Differentiated(prediction), *args, **kwargs)
-        if not isinstance(result, _ValueAndGradient):
+        result = cast(Any, loss)(Differentiated(prediction), *args, **kwargs)
+        if not isinstance(result, ValueAndGradient):
             raise TypeError(
                 f"value_and_grad takes a loss of multiloss, or a function that returns the result "
                 f"of one; {_name_of(loss)} returned a {type(result).__name__}"
@@ -113,6 +118,16 @@ def value_and_grad(loss: Callable[P, R]) -> Callable[P, tuple[R, R]]:
         return tuple(result)
 
     return cast(Callable[P, tuple[R, R]], with_gradient)
+
+
+_OPTIONS = ("weight", "where", "axis", "keepdims", "reduction", "broadcast", "empty")
+
+
+def _unknown_option(formula: Formula, unknown: Mapping[str, object]) -> str:
+    allowed = (*(spec.name for spec in formula.parameters), *_OPTIONS)
+    return (
+        f"{formula.name} has no option {', '.join(unknown)}; the options are {', '.join(allowed)}"
+    )
 
 
 def _name_of(function: object) -> str:

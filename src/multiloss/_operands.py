@@ -14,26 +14,35 @@ from multiloss._dtypes import (
 )
 from multiloss._engines import NUMBERS, NUMPY, Engine, engine_of
 from multiloss._engines._quiet import quietly
+from multiloss._formulas.formula import Formula, ParameterOf
 from multiloss._selection import Operands, as_is
 from multiloss._shapes import broadcast_shape, equal_shapes, fits
 from multiloss._typing import Array, DType, Operand, Shape
 
 
 def admit(
+    formula: Formula,
     prediction: Operand,
     target: Operand,
+    parameters: tuple[Operand, ...] = (),
+    *,
     weight: Operand | None,
     where: Operand | None,
-    *,
     broadcast: bool,
 ) -> tuple[Engine, Operands]:
     """Return the engine that the operands share, and the operands as its arrays."""
+    if parameters:
+        parameters = tuple(map(_checked_parameter, formula.parameters, parameters))
     if weight is None and where is None and type(prediction) is type(target):
         engine = engine_of("prediction", prediction)
-        if engine.takes_as_is(prediction, target):
-            return engine, as_is(prediction, target)
+        if engine.takes_as_is(prediction, target) and (
+            not parameters or all(map(_stays_a_number, formula.parameters, parameters))
+        ):
+            return engine, as_is(prediction, target, parameters)
 
+    named = zip(formula.parameters, parameters, strict=True)
     given = {"prediction": prediction, "target": target}
+    given |= {spec.name: value for spec, value in named if not _stays_a_number(spec, value)}
     if weight is not None:
         given["weight"] = weight
     if where is not None:
@@ -41,18 +50,19 @@ def admit(
     engine = _common_engine(given)
     candidates = {role: _read(role, value, engine) for role, value in given.items()}
 
-    shape = _loss_shape(candidates["prediction"], candidates["target"], broadcast=broadcast)
-    dtype = working_dtype(engine, candidates["prediction"].dtype, candidates["target"].dtype)
-    if weight is not None:
-        _check_axes("weight", candidates["weight"], shape)
-        _check_real(engine, candidates["weight"].dtype.dtype)
-        dtype = with_weight(engine, dtype, candidates["weight"].dtype)
-    if where is not None:
-        _check_axes("where", candidates["where"], shape)
-        _check_boolean(engine, candidates["where"].dtype.dtype)
-
+    first, second = candidates["prediction"], candidates["target"]
+    shape = _loss_shape(first, second, broadcast=broadcast)
+    dtype = working_dtype(engine, first.dtype, second.dtype)
+    for role, candidate in candidates.items():
+        if role not in {"prediction", "target"}:
+            _check_shape(role, candidate, shape)
+            dtype = _with_role(engine, dtype, role, candidate.dtype)
     real = real_counterpart(engine, dtype)
-    dtypes = {"prediction": dtype, "target": dtype, "weight": real, "where": engine.xp.bool}
+    if dtype != real and not formula.takes_complex:
+        raise TypeError(f"{formula.name} of complex numbers is not defined; pass real ones")
+
+    dtypes = dict.fromkeys(candidates, real)
+    dtypes |= {"prediction": dtype, "target": dtype, "where": engine.xp.bool}
     values = {role: candidate.value for role, candidate in candidates.items()}
     arrays = _to_engine(engine, values, dtypes)
     _check_devices(engine, arrays)
@@ -61,12 +71,39 @@ def admit(
         arrays["target"],
         arrays.get("weight"),
         arrays.get("where"),
+        tuple(
+            _in_domain(engine, spec, arrays[spec.name], real) if spec.name in arrays else value
+            for spec, value in zip(formula.parameters, parameters, strict=True)
+        ),
         dtype,
         real,
-        *gradient_dtype(engine, candidates["prediction"].dtype, dtype),
+        *gradient_dtype(engine, first.dtype, dtype),
         shape,
     )
     return engine, operands
+
+
+def _checked_parameter(spec: ParameterOf, value: Operand) -> Operand:
+    """Return a parameter, a number as a float; raise ValueError if that is out of its domain."""
+    if not isinstance(value, (int, float)):
+        return value
+    number = float(value)
+    if not spec.domain.holds(number):
+        raise ValueError(
+            f"{spec.name}={value!r} is not allowed; it must be {spec.domain.description}"
+        )
+    return number
+
+
+def _stays_a_number(spec: ParameterOf, value: Operand) -> bool:
+    return type(value) is float and not spec.is_array
+
+
+def _in_domain(engine: Engine, spec: ParameterOf, array: Array, dtype: DType) -> Array:
+    """Convert a parameter, with NaN for what is out of its domain: traced values cannot raise."""
+    if array.dtype != dtype:
+        array = engine.xp.astype(array, dtype)
+    return engine.xp.where(spec.domain.holds(array), array, engine.xp.nan)
 
 
 class _Candidate(NamedTuple):
@@ -156,34 +193,41 @@ def _loss_shape(prediction: _Candidate, target: _Candidate, *, broadcast: bool) 
     return shape
 
 
-def _check_axes(role: str, candidate: _Candidate, shape: Shape) -> None:
-    """Check that weights or a mask have the axes of the loss."""
-    if fits(candidate.shape, shape):
+# The roles that have axes, and are no parameter.
+_NOT_PARAMETERS = ("weight", "where")
+
+
+def _check_shape(role: str, candidate: _Candidate, shape: Shape) -> None:
+    """Check that weights, a mask or a parameter have the axes of the loss.
+
+    A parameter may also be one for all.
+    """
+    given = candidate.shape
+    if fits(given, shape) or (not len(given) and role not in _NOT_PARAMETERS):
         return
-    missing = len(shape) - len(candidate.shape)
-    if (
-        len(candidate.shape)
-        and missing > 0
-        and fits(candidate.shape, shape[: len(candidate.shape)])
-    ):
-        index = ", ".join([":"] * len(candidate.shape) + ["None"] * missing)
-        cure = f"pass {role}[{index}]"
-    else:
-        cure = "give it as many axes, each of the same size or of size 1"
+    missing = len(shape) - len(given)
+    cure = "give it as many axes, each of the same size or of size 1"
+    if len(given) and missing > 0:
+        if fits(given, shape[: len(given)]):
+            cure = f"pass {role}[{', '.join([':'] * len(given) + ['None'] * missing)}]"
+        elif fits(given, shape[missing:]):
+            cure = f"pass {role}[{', '.join(['None'] * missing + [':'] * len(given))}]"
     raise ValueError(
-        f"{role} has the shape {tuple(candidate.shape)} and the loss has the shape {tuple(shape)}: "
-        f"{cure}"
+        f"{role} has the shape {tuple(given)} and the loss has the shape {tuple(shape)}: {cure}"
     )
 
 
-def _check_real(engine: Engine, dtype: DType) -> None:
-    if engine.kind(dtype) == "complex":
-        raise TypeError(f"weight has the dtype {dtype}; pass real numbers")
-
-
-def _check_boolean(engine: Engine, dtype: DType) -> None:
-    if dtype != engine.xp.bool:
-        raise TypeError(f"where has the dtype {dtype}; pass booleans, for instance where != 0")
+def _with_role(engine: Engine, dtype: DType, role: str, given: OperandDType) -> DType:
+    """Return the dtype in which a loss of ``dtype`` meets its weights, a mask or a parameter."""
+    if role == "where":
+        if given.dtype != engine.xp.bool:
+            raise TypeError(
+                f"where has the dtype {given.dtype}; pass booleans, for instance where != 0"
+            )
+        return dtype
+    if engine.kind(given.dtype) == "complex":
+        raise TypeError(f"{role} has the dtype {given.dtype}; pass real numbers")
+    return with_weight(engine, dtype, given)
 
 
 def _check_devices(engine: Engine, arrays: Mapping[str, Array]) -> None:

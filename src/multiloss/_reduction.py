@@ -71,26 +71,50 @@ def reduce_slopes(
     xp: Namespace, slopes: Array, weight: Array | None, reduction: Reduction
 ) -> Array:
     """Return the gradient of the result (of the sum of its elements), given the slopes."""
-    slopes = _scaled(slopes if weight is None else slopes * weight, reduction.scale)
+    if weight is not None:
+        # Slopes may be complex where weights are not.
+        weight = as_dtype_of(xp, weight, slopes)
+        slopes = slopes * weight
+    slopes = _scaled(slopes, reduction.scale)
     if reduction.name != "mean":
         return slopes
     total = total_weight(xp, slopes, weight, reduction.axis, keepdims=True)
-    return _quotient(xp, slopes, total, 0.0)
+    return quotient(xp, slopes, total, 0.0)
 
 
 def finish(xp: Namespace, weighted_sum: Array, total: Array | int, reduction: Reduction) -> Array:
     """Return the result, given Σ w·l and, for a mean, Σ w."""
     weighted_sum = _scaled(weighted_sum, reduction.scale)
     if reduction.name == "mean":
-        return _quotient(xp, weighted_sum, total, reduction.empty)
+        return quotient(xp, weighted_sum, total, reduction.empty)
     return weighted_sum
+
+
+def or_empty(
+    xp: Namespace, mean: Array, values: Array, weight: Array | None, reduction: Reduction
+) -> Array:
+    """Return a mean that kept its axes, with ``empty`` where it is one of nothing."""
+    total = total_weight(xp, values, weight, reduction.axis, keepdims=True)
+    if isinstance(total, int):
+        if reduction.empty is NAN or total:
+            return mean
+        return as_dtype_of(xp, xp.zeros_like(mean) + reduction.empty, mean)
+    return as_dtype_of(xp, xp.where(total == 0, reduction.empty, mean), mean)
+
+
+def drop_axes(xp: Namespace, kept: Array, reduction: Reduction) -> Array:
+    """Return a result that kept its axes without those that the caller does not want."""
+    if reduction.name == "none" or reduction.keepdims:
+        return kept
+    axis = tuple(range(kept.ndim)) if reduction.axis is None else reduction.axis
+    return xp.squeeze(kept, axis=axis)
 
 
 def slope_factor(xp: Namespace, total: Array | int, reduction: Reduction) -> Array | float:
     """Return what a weighted slope is multiplied with in the gradient, given Σ w of a mean."""
     if reduction.name != "mean":
         return reduction.scale
-    return _quotient(xp, reduction.scale, total, 0.0)
+    return quotient(xp, reduction.scale, total, 0.0)
 
 
 def total_weight(
@@ -129,7 +153,7 @@ def _scaled(array: Array, scale: float) -> Array:
     return array if scale == 1.0 else scale * array
 
 
-def _quotient(
+def quotient(
     xp: Namespace, numerator: Array | float, total: Array | int, empty: Any
 ) -> Array | float:
     """Return numerator / total, and ``empty`` where the total is zero."""
@@ -138,13 +162,13 @@ def _quotient(
         # compiler may not know. To add to the sum keeps it in the graph of an autodiff engine.
         if empty is NAN or total:
             return numerator / total
-        return _as_dtype_of(xp, numerator + empty, numerator)
+        return as_dtype_of(xp, numerator + empty, numerator)
     nothing = total == 0
     # Both branches of where() are differentiated: the dropped one must not divide by zero.
     quotient = numerator / xp.where(nothing, 1.0, total)
-    return _as_dtype_of(xp, xp.where(nothing, empty, quotient), quotient)
+    return as_dtype_of(xp, xp.where(nothing, empty, quotient), quotient)
 
 
-def _as_dtype_of(xp: Namespace, array: Array, other: Array) -> Array:
-    """Undo the promotion by an ``empty`` that is an array."""
+def as_dtype_of(xp: Namespace, array: Array, other: Array) -> Array:
+    """Return an array in the dtype of another."""
     return array if array.dtype == other.dtype else xp.astype(array, other.dtype)

@@ -1,8 +1,9 @@
 """What of the operands enters the arithmetic: floats of one dtype, without masked elements."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from multiloss._typing import Array, DType, Namespace, Shape
+from multiloss._typing import Array, DType, Namespace, Parameter, Shape
 
 
 class Operands(NamedTuple):
@@ -12,19 +13,35 @@ class Operands(NamedTuple):
     target: Array
     weight: Array | None
     where: Array | None
+    parameters: tuple[Parameter, ...]  # of the loss, converted
     dtype: DType  # to compute in
     weight_dtype: DType  # its real counterpart
     gradient_dtype: DType  # of the gradient with respect to the prediction
     gradient_is_complex: bool
     shape: Shape  # of the loss before the reduction
 
+    def with_arrays(self, function: Callable[[Array], Array]) -> "Operands":
+        """Return the operands with a function applied to every array that has axes."""
 
-def as_is(prediction: Array, target: Array) -> Operands:
+        def applied(value: Parameter) -> Parameter:
+            return function(value) if getattr(value, "shape", ()) else value
+
+        return self._replace(
+            prediction=applied(self.prediction),
+            target=applied(self.target),
+            weight=applied(self.weight),
+            where=applied(self.where),
+            parameters=tuple(map(applied, self.parameters)),
+        )
+
+
+def as_is(prediction: Array, target: Array, parameters: tuple[Parameter, ...]) -> Operands:
     """Return the operands of which nothing has to be converted, checked or left out."""
     dtype = prediction.dtype
     is_complex = False
+    shape = prediction.shape
     return Operands(
-        prediction, target, None, None, dtype, dtype, dtype, is_complex, prediction.shape
+        prediction, target, None, None, parameters, dtype, dtype, dtype, is_complex, shape
     )
 
 
@@ -33,6 +50,7 @@ class Selected(NamedTuple):
 
     prediction: Array
     target: Array
+    parameters: tuple[Parameter, ...]
     weight: Array | None  # None stands for ones
 
 
@@ -43,7 +61,7 @@ def select(xp: Namespace, operands: Operands) -> Selected:
     the value nor a gradient. Its place is taken by one, which is in the domain of every loss, and
     its weight is zero.
     """
-    prediction, target, _, where, dtype, *_ = operands
+    prediction, target, _, where, parameters, dtype, *_ = operands
     if prediction.dtype != dtype:
         prediction = xp.astype(prediction, dtype)
     if target.dtype != dtype:
@@ -51,7 +69,11 @@ def select(xp: Namespace, operands: Operands) -> Selected:
     if where is not None:
         prediction = xp.where(where, prediction, 1.0)
         target = xp.where(where, target, 1.0)
-    return Selected(prediction, target, selected_weight(xp, operands))
+        parameters = tuple(
+            xp.where(where, each, 1.0) if getattr(each, "shape", ()) else each
+            for each in parameters
+        )
+    return Selected(prediction, target, parameters, selected_weight(xp, operands))
 
 
 def selected_weight(xp: Namespace, operands: Operands) -> Array | None:

@@ -1,6 +1,6 @@
 """The names that the annotations of this package share."""
 
-from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Literal, ParamSpec, TypeAlias, TypedDict, TypeVar
 
 # The array API has no published protocol that the stubs of NumPy, PyTorch and JAX all satisfy:
 # https://github.com/data-apis/array-api/pull/589
@@ -14,6 +14,9 @@ Shape: TypeAlias = tuple[Any, ...]
 # What a caller may pass for an operand: an array of any engine, or host data.
 Operand: TypeAlias = Any
 
+# A parameter of a loss behind the door: a number, or an array of the dtype to compute in.
+Parameter: TypeAlias = Any
+
 # Statically the result has the type of the prediction. At run time lists give NumPy's scalars; an
 # overload for them would cost jax.jit(loss) and torch.func.vmap(loss) their types.
 ArrayT = TypeVar("ArrayT")
@@ -22,3 +25,20 @@ R = TypeVar("R")
 
 Axis: TypeAlias = int | tuple[int, ...] | None
 ReductionName: TypeAlias = Literal["mean", "sum", "none"]
+
+
+class WeightOptions(TypedDict, total=False):
+    """The options of every loss."""
+
+    weight: Operand | None
+    where: Operand | None
+    axis: Axis
+    keepdims: bool
+    broadcast: bool
+
+
+class Options(WeightOptions, total=False):
+    """The options of every loss that is reduced: those of ``multiloss.mse`` but for ``half``."""
+
+    reduction: ReductionName
+    empty: Operand

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 from torch import Tensor
 from torch.nn.modules.loss import _Loss
 
+from multiloss._losses.squared import mse
 from multiloss._reduction import checked_name
 from multiloss._typing import Operand
-from multiloss.regression import mse
 
 __all__ = ["MSELoss", "SSELoss"]
 

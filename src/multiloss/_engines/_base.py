@@ -1,10 +1,11 @@
 """What the door and the losses ask of an engine, answered with nothing but the array API."""
 
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 from multiloss._engines._plain import plain_value, plain_value_and_grad
 from multiloss._engines._quiet import quietly
-from multiloss._formulas import Formula
+from multiloss._formulas.formula import Formula
 from multiloss._reduction import Reduction
 from multiloss._selection import Operands
 from multiloss._typing import Array, DType, Namespace
@@ -69,6 +70,10 @@ class Engine:
         # NumPy may do the conversion.
         return quietly(self.xp.asarray, value, dtype=dtype, device=self.device_of(like))
 
+    def compute(self, function: Callable[..., Array], *arguments: Any) -> Array:
+        """Return what a function makes of a namespace and other arguments."""
+        return function(self.xp, *arguments)
+
     def value(self, formula: Formula, operands: Operands, reduction: Reduction) -> Array:
         """Return the loss."""
         return plain_value(self.xp, formula, operands, reduction)
@@ -77,4 +82,13 @@ class Engine:
         self, formula: Formula, operands: Operands, reduction: Reduction
     ) -> tuple[Array, Array]:
         """Return the loss and its gradient with respect to the prediction."""
-        return plain_value_and_grad(self.xp, formula, operands, reduction)
+        return plain_value_and_grad(self.xp, self.with_slope(formula), operands, reduction)
+
+    def with_slope(self, formula: Formula) -> Formula:
+        """Return a formula that has a slope; engines that differentiate find a missing one."""
+        if formula.slope is None:
+            raise TypeError(
+                f"{formula.name} has no slope, and {self.name} has no automatic differentiation; "
+                "define it with slope=, or pass arrays of an engine that has"
+            )
+        return formula

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from multiloss._formulas import Formula
+from multiloss._formulas.formula import Formula, slope_of
 from multiloss._reduction import (
     Axes,
     Reduction,
@@ -42,8 +42,8 @@ def sum_block(xp: Namespace, formula: Formula, block: Selected, axis: Axes) -> A
 def values_of(xp: Namespace, formula: Formula, block: Selected) -> Array:
     """Return the losses of the elements in a new array, squared in place if it can be."""
     if formula.root is None or xp.isdtype(block.prediction.dtype, "complex floating"):
-        return formula.value(xp, block.prediction, block.target)
-    values = formula.root(xp, block.prediction, block.target)
+        return formula.value(xp, block.prediction, block.target, *block.parameters)
+    values = formula.root(xp, block.prediction, block.target, *block.parameters)
     values *= values
     return values
 
@@ -175,9 +175,8 @@ def blockwise_gradient(
 
 
 def weighted_slopes(xp: Namespace, formula: Formula, block: Selected) -> Array:
-    """Return slopes (or roots) times weights, in a new array."""
-    slope = formula.slope if formula.root is None else formula.root
-    slopes = slope(xp, block.prediction, block.target)
+    """Return slopes, but for their scale, times weights, in a new array."""
+    slopes = slope_of(formula)(xp, block.prediction, block.target, *block.parameters)
     if block.weight is not None:
         slopes *= block.weight
     return slopes
@@ -190,31 +189,19 @@ def gradient_factor(
     operands: Operands,
     reduction: Reduction,
 ) -> Array | float:
-    """Return what multiplies slopes, or twice as much for roots, in the dtype to compute in."""
-    factor = slope_factor(xp, total, reduction)
-    if formula.root is not None:
-        factor = 2 * factor
+    """Return what multiplies slopes, in the dtype to compute in."""
+    factor: Array | float = formula.slope_scale * slope_factor(xp, total, reduction)
     return factor if isinstance(factor, float) else xp.astype(factor, operands.weight_dtype)
 
 
 def in_memory_order(xp: Namespace, operands: Operands, strides: tuple[int, ...]) -> Operands:
     """Reorder the axes, for a sum over all, so that neighbours in memory meet in a block."""
     order = tuple(sorted(range(len(strides)), key=lambda axis: -abs(strides[axis])))
-    arrays = (operands.prediction, operands.target, operands.weight, operands.where)
-    if order == tuple(range(len(order))) or any(
-        array is not None and array.ndim != len(order) for array in arrays
-    ):
+    ndims = [getattr(array, "ndim", len(order)) for array in operands[:4]]
+    if order == tuple(range(len(order))) or any(ndim != len(order) for ndim in ndims):
         return operands
-    prediction, target, weight, where = (
-        None if array is None else xp.permute_dims(array, order) for array in arrays
-    )
-    return operands._replace(
-        prediction=prediction,
-        target=target,
-        weight=weight,
-        where=where,
-        shape=tuple(operands.shape[axis] for axis in order),
-    )
+    reordered = operands.with_arrays(lambda array: xp.permute_dims(array, order))
+    return reordered._replace(shape=tuple(operands.shape[axis] for axis in order))
 
 
 def split(shape: Shape, limit: int) -> Iterator[Index]:
@@ -245,10 +232,6 @@ def _along(index: Index, shape: Shape) -> Index:
 def _block(operands: Operands, index: Index) -> Operands:
     """Return the operands of a block."""
     shape = operands.shape
-    prediction, target, weight, where = (
-        array
-        if array is None
-        else array[index if array.shape == shape else _along(index, array.shape)]
-        for array in operands[:4]
+    return operands.with_arrays(
+        lambda array: array[index if array.shape == shape else _along(index, array.shape)]
     )
-    return Operands(prediction, target, weight, where, *operands[4:])

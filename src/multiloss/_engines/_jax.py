@@ -9,10 +9,10 @@ import jax.numpy as jnp
 
 from multiloss._engines._base import Engine, Kind
 from multiloss._engines._plain import plain_value, plain_value_and_grad
-from multiloss._formulas import Formula
+from multiloss._formulas.formula import Formula
 from multiloss._reduction import Reduction
 from multiloss._selection import Operands
-from multiloss._typing import Array, DType
+from multiloss._typing import Array, DType, Namespace, Parameter
 
 _FLOATS = (jnp.dtype("float32"), jnp.dtype("float64"))
 
@@ -44,17 +44,32 @@ class JAXEngine(Engine):
     def value_and_grad(
         self, formula: Formula, operands: Operands, reduction: Reduction
     ) -> tuple[Array, Array]:
+        formula = self.with_slope(formula)
         value, gradient = _run(plain_value_and_grad, formula, operands, reduction)
         return value, gradient
 
+    def with_slope(self, formula: Formula) -> Formula:
+        return formula if formula.slope else _differentiated(formula)
+
+
+# So that the same formula is the same key of the cache below.
+@lru_cache(maxsize=512)
+def _differentiated(formula: Formula) -> Formula:
+    def slope(xp: Namespace, prediction: Array, target: Array, *parameters: Parameter) -> Array:
+        full = xp.broadcast_arrays(prediction, target)[0]
+        return jax.grad(lambda y: xp.sum(formula.value(xp, y, target, *parameters)))(full)
+
+    return formula._replace(slope=slope)
+
 
 def _run(way: Way, formula: Formula, operands: Operands, reduction: Reduction) -> Any:
-    arrays, settings = operands[:4], operands[4:]
-    if any(isinstance(array, jax.core.Tracer) for array in arrays) or not isinstance(
+    arrays, settings = operands[:5], operands[5:]
+    flat = (*operands[:4], *operands.parameters)
+    if any(isinstance(array, jax.core.Tracer) for array in flat) or not isinstance(
         reduction.empty, float
     ):
         return way(jnp, formula, operands, reduction)
-    shapes = tuple(None if array is None else array.shape for array in arrays)
+    shapes = tuple(getattr(array, "shape", None) for array in flat)
     return _compiled(way, formula, settings, reduction, shapes)(*arrays)
 
 
@@ -68,7 +83,7 @@ def _compiled(
     reduction: Reduction,
     shapes: tuple[Any, ...],  # noqa: ARG001  a part of the key
 ) -> Callable[..., Any]:
-    def run(*arrays: Array | None) -> Any:
+    def run(*arrays: Any) -> Any:
         return way(jnp, formula, Operands._make((*arrays, *settings)), reduction)
 
     return jax.jit(run)

@@ -1,6 +1,7 @@
 """NumPy, and the engines that may compute with NumPy underneath."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ from multiloss._engines._blocks import (
     gradient_factor,
     in_memory_order,
     sum_block,
+    weighted_slopes,
 )
+from multiloss._engines._norms import bare_root, exponent_of, is_safe, root_slope
 from multiloss._engines._plain import plain_value, plain_value_and_grad
 from multiloss._engines._quiet import quietly
-from multiloss._formulas import Formula
-from multiloss._reduction import Axes, Reduction, finish
-from multiloss._selection import Operands, Selected
+from multiloss._formulas.formula import Formula
+from multiloss._reduction import NAN, Axes, Reduction, drop_axes, finish
+from multiloss._selection import Operands, Selected, select
 from multiloss._typing import Array, DType, Namespace
 
 _BLOCK_BYTES = 2**19  # of each operand and each temporary; several of them fit a second-level cache
@@ -32,6 +35,10 @@ class QuietEngine(Engine):
     def check(self, role: str, array: Array) -> None:
         # Dask keeps an empty array of the type of its chunks.
         _check_unmasked(role, getattr(array, "_meta", array))
+
+    def compute(self, function: Callable[..., Array], *arguments: Any) -> Array:
+        with np.errstate(all="ignore"):
+            return super().compute(function, *arguments)
 
     def value(self, formula: Formula, operands: Operands, reduction: Reduction) -> Array:
         with np.errstate(all="ignore"):
@@ -89,6 +96,9 @@ class NumPyEngine(Engine):
                 f"first: {reason}"
             ) from error
 
+    def compute(self, function: Callable[..., Array], *arguments: Any) -> Array:
+        return quietly(function, np, *arguments)[()]
+
     def value(self, formula: Formula, operands: Operands, reduction: Reduction) -> Array:
         # where() gives 0-d arrays; NumPy's own results are scalars.
         return quietly(_value, formula, operands, reduction)[()]
@@ -96,11 +106,13 @@ class NumPyEngine(Engine):
     def value_and_grad(
         self, formula: Formula, operands: Operands, reduction: Reduction
     ) -> tuple[Array, Array]:
-        value, gradient = quietly(_value_and_grad, formula, operands, reduction)
+        value, gradient = quietly(_value_and_grad, self.with_slope(formula), operands, reduction)
         return value[()], gradient[()]
 
 
 def _value(formula: Formula, operands: Operands, reduction: Reduction) -> Array:
+    if formula.is_norm:
+        return _norm(formula, operands, reduction)
     size = math.prod(operands.shape)
     if size > _ONE_BLOCK:
         if reduction.axis is None and reduction.name != "none":
@@ -122,6 +134,8 @@ def _value_and_grad(
     is_complex = operands.dtype != operands.weight_dtype
     if is_stretched or is_complex or size == 0:
         return plain_value_and_grad(np, formula, operands, reduction)
+    if formula.is_norm:
+        return _norm_and_grad(formula, operands, reduction)
     if size > _ONE_BLOCK:
         return blockwise_value_and_grad(
             np, formula, operands, reduction, limit=_limit(operands), sum_block=_sum_block
@@ -130,12 +144,42 @@ def _value_and_grad(
     if root is None:
         return plain_value_and_grad(np, formula, operands, reduction)
     value = finish(np, _sum_of_squares(root), size, reduction)
-    return value, root * gradient_factor(np, formula, size, operands, reduction)
+    factor = gradient_factor(np, formula, size, operands, reduction)
+    if formula.slope is not formula.root:
+        root = weighted_slopes(np, formula, select(np, operands))
+    return value, root * factor
+
+
+def _norm(formula: Formula, operands: Operands, reduction: Reduction) -> Array:
+    if reduction.name != "none":
+        mean = _value(formula._replace(is_norm=False), operands, reduction._replace(empty=NAN))
+        exponent = exponent_of(operands.parameters)
+        result = bare_root(np, mean, exponent)
+        if is_safe(np, result, exponent):
+            return result
+    return plain_value(np, formula, operands, reduction)
+
+
+def _norm_and_grad(
+    formula: Formula, operands: Operands, reduction: Reduction
+) -> tuple[Array, Array]:
+    if reduction.name != "none":
+        kept = reduction._replace(keepdims=True, empty=NAN)
+        # In the working dtype, since a 16-bit gradient may vanish before it is multiplied.
+        wide = operands._replace(gradient_dtype=operands.dtype)
+        mean, gradient = _value_and_grad(formula._replace(is_norm=False), wide, kept)
+        exponent = exponent_of(operands.parameters)
+        result = bare_root(np, mean, exponent)
+        if is_safe(np, result, exponent):
+            gradient *= root_slope(np, mean, exponent)
+            gradient = gradient.astype(operands.gradient_dtype, copy=False)
+            return drop_axes(np, result, reduction), gradient
+    return plain_value_and_grad(np, formula, operands, reduction)
 
 
 def _root_of_all(formula: Formula, operands: Operands, reduction: Reduction) -> Array | None:
     """Return the roots if the loss is a plain sum of the squares of all of them, and else None."""
-    prediction, target, weight, where, dtype, *_ = operands
+    prediction, target, weight, where, parameters, dtype, *_ = operands
     is_sum_of_squares = (
         weight is None
         and where is None
@@ -148,7 +192,7 @@ def _root_of_all(formula: Formula, operands: Operands, reduction: Reduction) -> 
     )
     if formula.root is None or not is_sum_of_squares:
         return None
-    return formula.root(np, prediction, target)
+    return formula.root(np, prediction, target, *parameters)
 
 
 def _limit(operands: Operands) -> int:
@@ -160,7 +204,7 @@ def _sum_block(xp: Namespace, formula: Formula, block: Selected, axis: Axes) -> 
     is_complex = block.prediction.dtype.kind == "c"
     if formula.root is None or block.weight is not None or axis is not None or is_complex:
         return sum_block(xp, formula, block, axis)
-    return _sum_of_squares(formula.root(xp, block.prediction, block.target))
+    return _sum_of_squares(formula.root(xp, block.prediction, block.target, *block.parameters))
 
 
 def _sum_of_squares(root: Array) -> Array:

@@ -1,6 +1,7 @@
 """The plain way to run a formula: on whole arrays, with nothing but the array API."""
 
-from multiloss._formulas import Formula
+from multiloss._engines._norms import norm, norm_and_grad
+from multiloss._formulas.formula import Formula, derivatives
 from multiloss._reduction import Reduction, reduce_slopes, reduce_values
 from multiloss._selection import Operands, select
 from multiloss._typing import Array, Namespace, Shape
@@ -8,8 +9,11 @@ from multiloss._typing import Array, Namespace, Shape
 
 def plain_value(xp: Namespace, formula: Formula, operands: Operands, reduction: Reduction) -> Array:
     """Return the loss."""
-    prediction, target, weight = select(xp, operands)
-    values = formula.value(xp, prediction, target)
+    selected = select(xp, operands)
+    if formula.is_norm:
+        return norm(xp, formula, selected, reduction)
+    prediction, target, parameters, weight = selected
+    values = formula.value(xp, prediction, target, *parameters)
     return reduce_values(xp, values, weight, reduction)
 
 
@@ -17,15 +21,17 @@ def plain_value_and_grad(
     xp: Namespace, formula: Formula, operands: Operands, reduction: Reduction
 ) -> tuple[Array, Array]:
     """Return the loss and its gradient with respect to the prediction."""
-    prediction, target, weight = select(xp, operands)
-    values = formula.value(xp, prediction, target)
-    slopes = formula.slope(xp, prediction, target)
-    value = reduce_values(xp, values, weight, reduction)
-    if operands.gradient_is_complex and weight is not None:
-        weight = xp.astype(weight, operands.dtype)
-    elif operands.dtype != operands.weight_dtype and not operands.gradient_is_complex:
-        slopes = xp.real(slopes)
-    gradient = reduce_slopes(xp, slopes, weight, reduction)
+    selected = select(xp, operands)
+    if formula.is_norm:
+        value, gradient = norm_and_grad(xp, formula, selected, reduction)
+    else:
+        prediction, target, parameters, weight = selected
+        values = formula.value(xp, prediction, target, *parameters)
+        value = reduce_values(xp, values, weight, reduction)
+        slopes = derivatives(xp, formula, prediction, target, parameters)
+        gradient = reduce_slopes(xp, slopes, weight, reduction)
+    if operands.dtype != operands.weight_dtype and not operands.gradient_is_complex:
+        gradient = xp.real(gradient)
     gradient = _sum_to_shape(xp, gradient, operands.prediction.shape)
     return (
         value,

@@ -1,5 +1,6 @@
 """PyTorch."""
 
+from functools import partial
 from typing import Any
 
 import array_api_compat.torch as xp
@@ -15,8 +16,12 @@ from multiloss._engines._blocks import (
     values_of,
     weighted_slopes,
 )
+from multiloss._engines._norms import bare_root, exponent_of, is_safe
 from multiloss._engines._plain import plain_value_and_grad
-from multiloss._formulas import Formula, squared_error
+from multiloss._formulas.absolute import absolute_error
+from multiloss._formulas.formula import Formula
+from multiloss._formulas.robust import huber_error, smooth_absolute_error
+from multiloss._formulas.squared import squared_error
 from multiloss._reduction import (
     NAN,
     Reduction,
@@ -25,14 +30,22 @@ from multiloss._reduction import (
     total_weight,
 )
 from multiloss._selection import Operands, select, selected_weight
-from multiloss._typing import Array, DType
+from multiloss._typing import Array, DType, Parameter
 
 _ONE_NODE = 2**13  # elements from which on a single node of the graph is faster than operators
 _WHOLE_BYTES = 2**23  # up to which temporaries of an operand's size stay in the cache
 _BLOCK_BYTES = 2**20  # beyond, of each operand and each temporary of a block
 
-# The formulas for which PyTorch has a fused kernel of its own.
-_KERNELS = {squared_error.value: torch.nn.functional.mse_loss}
+# The formulas for which PyTorch has a fused kernel of its own. The functions of torch.nn.functional
+# call these too, after they have broadcast the operands, which takes half as long as the kernel.
+_kernels: Any = torch._C._nn  # noqa: SLF001
+_KERNELS = {
+    absolute_error.value: _kernels.l1_loss,
+    huber_error.value: _kernels.huber_loss,
+    smooth_absolute_error.value: _kernels.smooth_l1_loss,
+    squared_error.value: _kernels.mse_loss,
+}
+_REDUCTIONS = {"mean": 1, "sum": 2}  # as the kernels count them
 
 _PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
 _FLOATS = (torch.float32, torch.float64)
@@ -99,15 +112,19 @@ class TorchEngine(Engine):
     def value(self, formula: Formula, operands: Operands, reduction: Reduction) -> Array:
         if not _is_eager_on_cpu(operands, reduction):
             return super().value(formula, operands, reduction)
+        if formula.is_norm:
+            return self._norm(formula, operands, reduction)
         prediction, target, weight, *_ = operands
         is_tracked = torch.is_grad_enabled()
         others_are_tracked = is_tracked and (
-            target.requires_grad or (weight is not None and weight.requires_grad)
+            target.requires_grad
+            or (weight is not None and weight.requires_grad)
+            or any(getattr(each, "requires_grad", False) for each in operands.parameters)
         )
         is_large = prediction.numel() * prediction.itemsize > _WHOLE_BYTES
         kernel = _KERNELS.get(formula.value)
         if kernel and (others_are_tracked or not is_large) and _suits_kernel(operands, reduction):
-            loss = kernel(prediction, target, reduction=reduction.name)
+            loss = kernel(prediction, target, _REDUCTIONS[reduction.name], *operands.parameters)
             return loss if reduction.scale == 1.0 else reduction.scale * loss
         if not (others_are_tracked or (is_tracked and prediction.requires_grad)):
             return _value(formula, operands, reduction)
@@ -115,12 +132,41 @@ class TorchEngine(Engine):
             others_are_tracked
             or prediction.numel() < _ONE_NODE
             # Neither can a node save: a tensor of inference mode, an array that may be tracked too.
-            or any(array is not None and array.is_inference() for array in operands[1:4])
+            or any(_is_inference(each) for each in (*operands[1:4], *operands.parameters))
             or not isinstance(reduction.empty, float)
+            or formula.slope is None
         ):
             return super().value(formula, operands, reduction)
         apply: Any = _OneNode.apply
         return apply(prediction, formula, operands, reduction)
+
+    def with_slope(self, formula: Formula) -> Formula:
+        return formula if formula.slope else formula._replace(slope=partial(_slope, formula))
+
+    def _norm(self, formula: Formula, operands: Operands, reduction: Reduction) -> Array:
+        bare = reduction._replace(empty=NAN)
+        mean = self.value(formula._replace(is_norm=False), operands, bare)
+        exponent = exponent_of(operands.parameters)
+        result = bare_root(xp, mean, exponent)
+        if is_safe(xp, result.detach(), exponent):
+            return result
+        return super().value(formula, operands, reduction)
+
+
+def _slope(
+    formula: Formula, xp: Any, prediction: Array, target: Array, *parameters: Parameter
+) -> Array:
+    """Return the slopes that differentiation finds."""
+    full, _ = xp.broadcast_arrays(prediction, target)
+
+    def total(prediction: Array) -> Array:
+        return formula.value(xp, prediction, target, *parameters).sum()
+
+    return torch.func.grad(total)(full)
+
+
+def _is_inference(array: Array | float | None) -> bool:
+    return isinstance(array, torch.Tensor) and array.is_inference()
 
 
 def _suits_kernel(operands: Operands, reduction: Reduction) -> bool:
@@ -128,6 +174,7 @@ def _suits_kernel(operands: Operands, reduction: Reduction) -> bool:
     prediction, target, *_ = operands
     return (
         _is_as_is(operands)
+        and all(isinstance(each, float) for each in operands.parameters)
         and reduction.axis is None
         and not reduction.keepdims
         and (reduction.empty is NAN or reduction.name == "sum")
@@ -138,7 +185,7 @@ def _suits_kernel(operands: Operands, reduction: Reduction) -> bool:
 
 def _is_eager_on_cpu(operands: Operands, reduction: Reduction) -> bool:
     """Tell whether nothing traces, transforms or broadcasts these tensors, all on the CPU."""
-    prediction, target, weight, where, dtype, weight_dtype, *_, shape = operands
+    prediction, target, weight, where, _, dtype, weight_dtype, *_, shape = operands
     return (
         not torch.compiler.is_compiling()
         and not _is_jit_tracing()
@@ -165,7 +212,7 @@ def _value(formula: Formula, operands: Operands, reduction: Reduction) -> Array:
 
 
 def _is_as_is(operands: Operands) -> bool:
-    prediction, target, weight, where, dtype, *_ = operands
+    prediction, target, weight, where, _, dtype, *_ = operands
     return weight is None and where is None and prediction.dtype == target.dtype == dtype
 
 
@@ -187,14 +234,20 @@ class _OneNode(torch.autograd.Function):
     def forward(
         ctx: Any, prediction: Array, formula: Formula, operands: Operands, reduction: Reduction
     ) -> Array:
-        ctx.save_for_backward(prediction, *operands[1:4])
+        tensors = [each if isinstance(each, torch.Tensor) else None for each in operands.parameters]
+        ctx.save_for_backward(prediction, *operands[1:4], *tensors)
         ctx.rest = formula, operands[4:], reduction
         return _value(formula, operands, reduction)
 
     @staticmethod
     def backward(ctx: Any, gradient_of_result: Array) -> tuple[Array, None, None, None]:
-        formula, settings, reduction = ctx.rest
-        operands = Operands._make((*ctx.saved_tensors, *settings))
+        formula, (numbers, *settings), reduction = ctx.rest
+        arrays, tensors = ctx.saved_tensors[:4], ctx.saved_tensors[4:]
+        parameters = tuple(
+            number if tensor is None else tensor
+            for number, tensor in zip(numbers, tensors, strict=True)
+        )
+        operands = Operands._make((*arrays, parameters, *settings))
         if reduction.axis is not None and not reduction.keepdims:
             kept = [1 if k in reduction.axis else n for k, n in enumerate(operands.shape)]
             gradient_of_result = gradient_of_result.reshape(kept)
@@ -207,8 +260,8 @@ class _OneNode(torch.autograd.Function):
             return gradient, None, None, None
         factor = gradient_factor(xp, formula, _total(operands, reduction), operands, reduction)
         factor = gradient_of_result * factor
-        # A root is new and becomes the gradient itself; all else goes through temporaries.
-        is_in_place = formula.root is not None and _is_as_is(operands)
+        # Such a slope is a difference and becomes the gradient itself; all else has temporaries.
+        is_in_place = formula.slope is formula.root and _is_as_is(operands)
         if _bytes(operands) > _WHOLE_BYTES and not is_in_place:
             gradient = blockwise_gradient(xp, formula, operands, factor, limit=_limit(operands))
         else:

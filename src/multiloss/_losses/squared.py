@@ -1,9 +1,17 @@
-"""The losses."""
+"""Losses that are squares."""
+
+from typing import Unpack
 
 from multiloss._evaluation import evaluate
-from multiloss._formulas import squared_error
+from multiloss._formulas.squared import (
+    expectile_error,
+    root_of_squared_error,
+    root_of_squared_log_error,
+    squared_error,
+    squared_log_error,
+)
 from multiloss._reduction import NAN
-from multiloss._typing import ArrayT, Axis, Operand, ReductionName
+from multiloss._typing import ArrayT, Axis, Operand, Options, ReductionName
 
 
 def mse(
@@ -81,8 +89,13 @@ def mse(
     that do not sum to zero.
 
     The definition is that of a tutorial on loss functions, which remarks that a factor ½ may be
-    used as well. ``torch.nn.functional.mse_loss``, ``sklearn.metrics.mean_squared_error`` and
-    Keras agree on the missing ½; ``optax.l2_loss`` has it. Weighted means divide by the sum of the
+    used as well.
+
+    Same definition: ``torch.nn.functional.mse_loss``, ``sklearn.metrics.mean_squared_error``,
+    ``optax.squared_error``, ``keras.losses.mean_squared_error``,
+    ``torchmetrics.functional.mean_squared_error``.
+
+    ``optax.l2_loss`` has the ½. Weighted means divide by the sum of the
     weights, as those of PyTorch and scikit-learn do; Keras divides by the number of elements.
 
     Examples
@@ -169,9 +182,11 @@ def sse(
     Differentiable everywhere, with respect to prediction, target and weight.
 
     The half belongs to the definition here, which is that of a tutorial on loss functions;
-    textbooks on statistics often leave it out. ``optax.l2_loss(...).sum()`` agrees;
-    ``torch.nn.functional.mse_loss(reduction="sum")`` is twice this value. scikit-learn and Keras
-    have no sum of squares.
+    textbooks on statistics often leave it out.
+
+    Same definition: ``optax.l2_loss``, summed.
+
+    ``torch.nn.functional.mse_loss(reduction="sum")`` is twice this value.
 
     Examples
     --------
@@ -193,3 +208,178 @@ def sse(
         half=half,
         broadcast=broadcast,
     )
+
+
+def rmse(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
+    r"""Return the root mean squared error, in the unit of the prediction.
+
+    .. math:: \mathrm{RMSE} = \sqrt{\frac{\sum_i w_i \, |y_i - t_i|^2}{\sum_i w_i}}
+
+    Parameters
+    ----------
+    prediction, target : array
+        As for :func:`mse`.
+    **options
+        Those of :func:`mse` but for ``half``: the root is taken of what they make of the squares.
+        ``reduction="sum"`` gives the Euclidean norm of the residuals.
+
+    Returns
+    -------
+    array
+        As :func:`mse`, in the unit of the prediction. It neither overflows nor underflows where the
+        squares do.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`mse`.
+
+    Notes
+    -----
+    Differentiable but for a perfect prediction, where the gradient is 0; those of most peers are
+    NaN.
+
+    Same definition: ``sklearn.metrics.root_mean_squared_error``,
+    ``torchmetrics.functional.mean_squared_error``.
+
+    torchmetrics takes the root with ``squared=False``, and one for each output with
+    ``num_outputs``; scikit-learn takes one root for each output and averages them. Here one root
+    stands over all, and ``axis=0`` gives one for each column.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.rmse([3.0, 4.0], [0.0, 0.0], reduction="sum")
+    np.float64(5.0)
+    """
+    return evaluate(root_of_squared_error, prediction, target, **options)
+
+
+def msle(
+    prediction: ArrayT, target: Operand, *, half: bool = False, **options: Unpack[Options]
+) -> ArrayT:
+    r"""Return the mean squared logarithmic error, the square of log(1 + y) − log(1 + t).
+
+    .. math:: \frac{\sum_i w_i \, (\log(1 + y_i) - \log(1 + t_i))^2}{\sum_i w_i}
+
+    Parameters
+    ----------
+    prediction, target : array
+        As for :func:`mse`, real and not below −1: otherwise the result is NaN.
+    half : bool, default False
+        Whether to multiply by ½.
+    **options
+        Those of :func:`mse`.
+
+    Returns
+    -------
+    array
+        As :func:`mse`, without a unit.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`mse`, and if numbers are complex.
+
+    Notes
+    -----
+    Differentiable wherever prediction and target are above −1.
+
+    Same definition: ``sklearn.metrics.mean_squared_log_error``,
+    ``keras.losses.mean_squared_logarithmic_error``,
+    ``torchmetrics.functional.mean_squared_log_error``.
+
+    scikit-learn raises where this is NaN; Keras takes negative numbers for 1e-7.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.msle([0.0, 3.0], [1.0, 3.0])
+    np.float64(0.2402265069591007)
+    """
+    return evaluate(squared_log_error, prediction, target, half=half, **options)
+
+
+def rmsle(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
+    r"""Return the root mean squared logarithmic error, the root of :func:`msle`.
+
+    .. math:: \sqrt{\frac{\sum_i w_i \, (\log(1 + y_i) - \log(1 + t_i))^2}{\sum_i w_i}}
+
+    Parameters
+    ----------
+    prediction, target : array
+        As for :func:`msle`.
+    **options
+        Those of :func:`mse` but for ``half``: the root is taken of what they make of the squares.
+
+    Returns
+    -------
+    array
+        As :func:`mse`, without a unit.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`msle`.
+
+    Notes
+    -----
+    Differentiable as :func:`msle` but for a perfect prediction, where the gradient is 0.
+
+    Same definition: ``sklearn.metrics.root_mean_squared_log_error``.
+
+    scikit-learn takes one root for each output and averages them; here one root stands over all.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.rmsle([0.0], [1.0])
+    np.float64(0.6931471805599453)
+    """
+    return evaluate(root_of_squared_log_error, prediction, target, **options)
+
+
+def expectile(
+    prediction: ArrayT, target: Operand, *, q: Operand = 0.5, **options: Unpack[Options]
+) -> ArrayT:
+    r"""Return the expectile loss, the squared error times 1 − q above the target and q below.
+
+    .. math:: \frac{\sum_i w_i \, |q - [y_i > t_i]| \, (y_i - t_i)^2}{\sum_i w_i}
+
+    Parameters
+    ----------
+    prediction, target : array
+        As for :func:`mse`, real.
+    q : float or array, default 0.5
+        The expectile that minimises the loss, between 0 and 1; an array gives NaN outside.
+    **options
+        Those of :func:`mse` but for ``half``.
+
+    Returns
+    -------
+    array
+        As :func:`mse`, in the unit of the prediction squared.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`mse`, if numbers are complex, and if ``q`` is a number outside of [0, 1].
+
+    Notes
+    -----
+    Differentiable everywhere; the second derivative jumps at a perfect prediction.
+
+    Same definition: none of the peers. ``expectile(q=0.5)`` is half of :func:`mse`.
+
+    References
+    ----------
+    W. K. Newey and J. L. Powell, Asymmetric least squares estimation and testing,
+    Econometrica 55 (1987), 819–847.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.expectile([2.0, 0.0], [0.0, 2.0], q=0.75)
+    np.float64(2.0)
+    """
+    return evaluate(expectile_error, prediction, target, q, **options)

@@ -1,0 +1,121 @@
+"""Losses that are norms: (Σ w |r|^p / Σ w)^(1/p), or the root of the sum alone.
+
+The powers overflow and underflow long before the norm does, so the residuals are measured in a
+unit of about the size of the largest. A way that may look at values can do without, and check.
+"""
+
+from multiloss._formulas.formula import Formula, derivatives
+from multiloss._formulas.squared import squared_error
+from multiloss._reduction import (
+    NAN,
+    Reduction,
+    as_dtype_of,
+    drop_axes,
+    or_empty,
+    reduce_slopes,
+    reduce_values,
+)
+from multiloss._selection import Selected
+from multiloss._typing import Array, Namespace, Parameter
+
+
+def norm(xp: Namespace, formula: Formula, selected: Selected, reduction: Reduction) -> Array:
+    """Return the loss."""
+    return _norm(xp, formula, selected, reduction)[0]
+
+
+def norm_and_grad(
+    xp: Namespace, formula: Formula, selected: Selected, reduction: Reduction
+) -> tuple[Array, Array]:
+    """Return the loss, and its gradient in the shape of the loss before the reduction."""
+    value, residual, mean = _norm(xp, formula, selected, reduction)
+    power = _power_of_residual(formula)
+    prediction, target, parameters, weight = selected
+    slopes = derivatives(xp, power, residual, 0.0, parameters)
+    gradient = reduce_slopes(xp, slopes, weight, reduction)
+    factor = root_slope(xp, mean, exponent_of(parameters))
+    gradient = gradient * as_dtype_of(xp, factor, gradient)
+    if formula.root_slope is not None:
+        gradient = gradient * formula.root_slope(xp, prediction, target)
+    return value, gradient
+
+
+def exponent_of(parameters: tuple[Parameter, ...]) -> Parameter:
+    """Return p: the only parameter that a norm may have, or else 2."""
+    return parameters[0] if parameters else 2.0
+
+
+def root(xp: Namespace, mean: Array, exponent: Parameter) -> Array:
+    """Return the p-th root of a mean, of which the gradient is zero where it is zero."""
+    nothing = mean == 0
+    return xp.where(nothing, mean, bare_root(xp, xp.where(nothing, 1.0, mean), exponent))
+
+
+def bare_root(xp: Namespace, mean: Array, exponent: Parameter) -> Array:
+    """Return the p-th root of a mean that is not zero."""
+    is_square = isinstance(exponent, float) and exponent == 2.0  # noqa: PLR2004  as its name says
+    return xp.sqrt(mean) if is_square else mean ** (1 / exponent)
+
+
+def is_safe(xp: Namespace, result: Array, exponent: Parameter) -> bool:
+    """Tell, of eager arrays, whether norms are so far from zero and infinity that no unit matters.
+
+    Then the powers that count for something are all between the roots of the smallest and of the
+    largest number.
+    """
+    limits = xp.finfo(result.dtype)
+    low, high = limits.smallest_normal, limits.max
+    half = 0.5 / float(exponent)
+    return bool(xp.all((result > low**half) & (result < high**half)))
+
+
+def root_slope(xp: Namespace, mean: Array, exponent: Parameter) -> Array:
+    """Return the derivative of the p-th root, and zero where the mean is zero."""
+    nothing = mean == 0
+    safe = xp.where(nothing, 1.0, mean)
+    return xp.where(nothing, 0.0, safe ** (1 / exponent - 1) / exponent)
+
+
+def _norm(
+    xp: Namespace, formula: Formula, selected: Selected, reduction: Reduction
+) -> tuple[Array, Array, Array]:
+    """Return the loss; the residuals in a unit; and the mean of their powers, with all axes."""
+    prediction, target, parameters, weight = selected
+    residual = prediction - target if formula.root is None else formula.root(xp, prediction, target)
+    unit = _unit(xp, residual, weight, reduction)
+    # By half a unit, so that none is larger than one, and the unit itself does not overflow.
+    residual = residual / unit * 0.5
+    values = _power_of_residual(formula).value(xp, residual, 0.0, *parameters)
+    # A mean of nothing is zero until the end, so that it has a root and a gradient. The shape alone
+    # makes it NaN where nothing else was asked for: a compiler may not know whether it is empty.
+    empty = reduction.empty if weight is None and reduction.empty is NAN else 0.0
+    mean = reduce_values(xp, values, weight, reduction._replace(keepdims=True, empty=empty))
+    result = 2.0 * root(xp, mean, exponent_of(parameters)) * unit
+    if reduction.name == "mean":
+        result = or_empty(xp, result, values, weight, reduction)
+    return drop_axes(xp, result, reduction), residual, mean
+
+
+def _power_of_residual(formula: Formula) -> Formula:
+    """Return the formula of |r|^p, to which the residual is the prediction, and zero the target."""
+    return formula if formula.root is None else squared_error
+
+
+def _unit(xp: Namespace, residual: Array, weight: Array | None, reduction: Reduction) -> Array:
+    """Return the power of two below the largest residual, with all axes.
+
+    The derivative of floor() is zero. So is that of the norm with respect to the unit, but not for
+    rounding.
+    """
+    if xp.isdtype(residual.dtype, "complex floating"):
+        residual = xp.maximum(xp.abs(xp.real(residual)), xp.abs(xp.imag(residual)))
+    largest = xp.abs(residual)
+    if weight is not None:
+        largest = xp.where(weight == 0, 0.0, largest)
+    if reduction.name != "none" and reduction.axis != ():
+        if 0 in largest.shape:
+            largest = xp.sum(largest, axis=reduction.axis, keepdims=True)
+        else:
+            largest = xp.max(largest, axis=reduction.axis, keepdims=True)
+    largest = xp.where((largest > 0) & (largest < xp.inf), largest, 1.0)
+    return 2.0 ** xp.floor(xp.log2(largest))

@@ -1,0 +1,123 @@
+"""What a formula is made of."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias, cast
+
+from multiloss._typing import Array, Namespace
+
+# Takes the namespace, the prediction, the target, and the parameters in the order of their names.
+Elementwise: TypeAlias = Callable[..., Array]
+
+
+class Domain(NamedTuple):
+    """The values that a parameter may have."""
+
+    description: str
+    holds: Callable[[Any], Any]  # of a number or, element by element, of an array
+
+
+POSITIVE = Domain("a positive number", lambda value: value > 0)
+FINITE_POSITIVE = Domain(
+    "a positive and finite number", lambda value: (value > 0) & (value < math.inf)
+)
+NOT_NEGATIVE = Domain("zero or a positive number", lambda value: value >= 0)
+FRACTION = Domain("a number from 0 to 1", lambda value: (value >= 0) & (value <= 1))
+AT_LEAST_ONE = Domain(
+    "a finite number of at least 1", lambda value: (value >= 1) & (value < math.inf)
+)
+BELOW_INFINITY = Domain("a number below inf", lambda value: value < math.inf)
+
+
+class ParameterOf(NamedTuple):
+    """The name of a parameter, and what it may be."""
+
+    name: str
+    domain: Domain
+    is_array: bool = False  # whether the formula wants an array even for a number
+
+
+class Formula(NamedTuple):
+    """A loss of one element, and its derivative with respect to the prediction.
+
+    Value, slope and root return new arrays: what runs them may go on in place.
+    """
+
+    name: str  # of the loss, for messages
+    value: Elementwise
+    slope: Elementwise | None = None  # the derivative divided by slope_scale
+    slope_scale: float = 1.0  # kept apart, since a gradient is multiplied by a number anyway
+    parameters: tuple[ParameterOf, ...] = ()
+    root: Elementwise | None = None  # value = |root|², which may be summed as a product
+    root_slope: Elementwise | None = None  # the derivative of the root, where it is not one
+    is_norm: bool = False  # whether the loss is the p-th root of a sum or mean of p-th powers
+    takes_complex: bool = False
+
+
+def derivatives(
+    xp: Namespace, formula: Formula, prediction: Array, target: Array, parameters: tuple[Any, ...]
+) -> Array:
+    """Return the derivatives of the elements."""
+    slopes = slope_of(formula)(xp, prediction, target, *parameters)
+    return slopes if formula.slope_scale == 1.0 else formula.slope_scale * slopes
+
+
+def slope_of(formula: Formula) -> Elementwise:
+    """Return the slope of a formula, after the engine has seen to it that there is one."""
+    return cast(Elementwise, formula.slope)
+
+
+def sign(xp: Namespace, array: Array) -> Array:
+    """Return -1, 0 or 1; NaN of NaN.
+
+    The namespaces differ on NaN: https://github.com/data-apis/array-api-compat/issues/136
+    """
+    return xp.where(array > 0, 1.0, xp.where(array < 0, -1.0, array))
+
+
+def log_ratio(xp: Namespace, difference: Array, smaller: Array) -> Array:
+    """Return log(b / a), given b - a and the smaller of a and b.
+
+    A logarithm of a quotient near one loses digits, and the difference of two logarithms more.
+    With the smaller one below the line, log1p() has an argument that is never negative:
+
+        b >= a:   log1p((b - a) / a)
+        b <  a:  -log1p((a - b) / b)
+    """
+    direction = sign_or_one(xp, difference)
+    return direction * xp.log1p(direction * difference / smaller)
+
+
+def sign_or_one(xp: Namespace, array: Array) -> Array:
+    """Return -1 or 1, as a constant to differentiation."""
+    return 1.0 - 2.0 * xp.astype(array < 0, array.dtype)
+
+
+# The square of anything beyond is so large that to add one does not change it, in single and in
+# double precision, and the square of the bound itself overflows in neither.
+_FAR = 2.0**60
+
+
+def is_far(xp: Namespace, array: Array) -> Array:
+    """Tell of which elements the square may overflow, and may as well be that plus one."""
+    return xp.abs(array) > _FAR
+
+
+def log1p_square(xp: Namespace, array: Array) -> Array:
+    """Return log(1 + z²), also where z² overflows: there it is 2 log |z|."""
+    far = is_far(xp, array)
+    near = xp.where(far, 0.0, array)
+    return xp.where(far, 2.0 * xp.log(xp.where(far, xp.abs(array), 1.0)), xp.log1p(near * near))
+
+
+def expm1_ratio(xp: Namespace, factor: Array, array: Array) -> Array:
+    """Return (exp(c x) - 1) / c, which is x where c is zero, for an array c.
+
+    A series where c x is small, so that the derivative with respect to c exists too.
+    """
+    product = factor * array
+    small = xp.abs(product) < 1e-3  # noqa: PLR2004  the first term left out is below 2⁻⁵³
+    near = xp.where(small, product, 0.0)
+    series = array * (1 + near / 2 * (1 + near / 3 * (1 + near / 4 * (1 + near / 5))))
+    safe = xp.where(small, 1.0, factor)
+    return xp.where(small, series, xp.expm1(xp.where(small, 0.0, product)) / safe)

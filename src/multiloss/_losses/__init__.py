@@ -1,0 +1,1 @@
+"""The public losses, by the kind of their formula."""
