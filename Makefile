@@ -19,11 +19,11 @@ demo: .venv/wheel ## reference values on every engine, then train on handwritten
 
 .PHONY: test
 test: lint types test-minimal .venv/wheel ## linter, formatter check, type checker and all tests
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest --numprocesses 2
 
 .PHONY: test-quick
 test-quick: .venv/wheel ## the tests without the slow ones, in a minute
-	.venv/bin/python -m pytest -m "not slow"
+	.venv/bin/python -m pytest --numprocesses 2 -m "not slow"
 
 .PHONY: test-minimal
 test-minimal: .venv-minimal/wheel ## the NumPy part of the tests, where no other engine is installed
@@ -36,6 +36,19 @@ bench: .venv/wheel ## time every engine beside its peers, and write docs/benchma
 .PHONY: bench-quick
 bench-quick: .venv/wheel ## the same for a few sizes, printed (1 minute)
 	.venv/bin/python benchmarks/run.py --quick
+
+.PHONY: gallery
+gallery: .venv/wheel ## draw the losses for docs/gallery.md
+	$(SHOW) mse msle 'expectile(q=0.8)' 'huber(delta=1.0)' --png docs/gallery/squared.png
+	$(SHOW) mae smape 'pinball(q=0.8)' 'epsilon_insensitive(epsilon=0.5)' --png docs/gallery/absolute.png
+	$(SHOW) huber pseudo_huber log_cosh cauchy geman_mcclure welsch 'tukey_biweight(scale=2.0)' \
+		--png docs/gallery/robust.png
+	$(SHOW) 'barron(alpha=2.0)' 'barron(alpha=1.0)' 'barron(alpha=0.0)' 'barron(alpha=-2.0)' \
+		'barron(alpha=-1e999)' --png docs/gallery/barron.png
+	$(SHOW) poisson_nll 'gaussian_nll(variance=0.5)' poisson_deviance gamma_deviance \
+		'tweedie_deviance(power=1.5)' --png docs/gallery/likelihood.png
+
+SHOW := .venv/bin/python -m multiloss show
 
 .PHONY: lint
 lint: .venv/dependencies

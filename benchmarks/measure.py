@@ -19,6 +19,7 @@ def main() -> None:
     for each in peers.workloads(quick=arguments.quick):
         record = {
             "engine": each.engine,
+            "loss": each.loss,
             "work": each.work,
             "dtype": each.dtype,
             "size": each.size,

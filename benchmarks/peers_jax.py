@@ -14,7 +14,7 @@ import keras
 import optax
 
 import multiloss as ml
-from workload import OURS, Workload, operands
+from workload import OURS, Family, Workload, family, operands
 
 
 def workloads(*, quick: bool) -> Iterator[Workload]:
@@ -39,6 +39,7 @@ def workloads(*, quick: bool) -> Iterator[Workload]:
             calls = {name: partial(_wait, loss, y, t) for name, loss in losses.items()}
             limit = dot if dot in calls else None
             yield Workload("JAX", work, dtype, size, calls, limit)
+    yield from family("JAX", FAMILY, jnp.asarray, quick=quick)
 
 
 def _one_liner(y: Any, t: Any) -> Any:
@@ -56,3 +57,26 @@ def _keras(y: Any, t: Any) -> Any:
 def _wait(loss: Any, y: Any, t: Any) -> Any:
     wait: Any = jax.block_until_ready
     return wait(loss(y, t))
+
+
+def _waiting(**functions: Any) -> dict[str, Any]:
+    names = {"ours": OURS}
+    return {names.get(name, name): partial(_wait, function) for name, function in functions.items()}
+
+
+FAMILY: Family = {
+    "mae": _waiting(ours=ml.mae, keras=lambda y, t: keras.losses.mean_absolute_error(t, y)),
+    "mape": _waiting(
+        ours=ml.mape, keras=lambda y, t: keras.losses.mean_absolute_percentage_error(t, y)
+    ),
+    "msle": _waiting(
+        ours=ml.msle, keras=lambda y, t: keras.losses.mean_squared_logarithmic_error(t, y)
+    ),
+    "huber": _waiting(ours=ml.huber, optax=lambda y, t: optax.huber_loss(y, t).mean()),
+    "log_cosh": _waiting(ours=ml.log_cosh, optax=lambda y, t: optax.log_cosh(y, t).mean()),
+    "poisson_nll": _waiting(
+        ours=partial(ml.poisson_nll, log_input=False),
+        keras=lambda y, t: keras.losses.poisson(t, y),
+    ),
+    "cosine_distance": _waiting(ours=ml.cosine_distance, optax=optax.cosine_distance),
+}

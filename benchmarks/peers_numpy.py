@@ -5,10 +5,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import scipy.spatial.distance
+import scipy.special
+import sklearn.metrics
 from sklearn.metrics import mean_squared_error
 
 import multiloss as ml
-from workload import OURS, Workload, operands
+from workload import OURS, Family, Workload, family, operands
 
 
 def workloads(*, quick: bool) -> Iterator[Workload]:
@@ -34,6 +37,55 @@ def workloads(*, quick: bool) -> Iterator[Workload]:
             size,
             {OURS: partial(ml.value_and_grad(ml.mse), y, t), "by hand": partial(_by_hand, y, t)},
         )
+    yield from family("NumPy", FAMILY, _as_is, quick=quick)
+
+
+def _as_is(array: Any) -> Any:
+    return array
+
+
+def _sklearn(name: str, **parameters: Any) -> Any:
+    function = getattr(sklearn.metrics, name)
+    return lambda y, t: function(t, y, **parameters)
+
+
+FAMILY: Family = {
+    "rmse": {OURS: ml.rmse, "sklearn": _sklearn("root_mean_squared_error")},
+    "msle": {OURS: ml.msle, "sklearn": _sklearn("mean_squared_log_error")},
+    "rmsle": {OURS: ml.rmsle, "sklearn": _sklearn("root_mean_squared_log_error")},
+    "mae": {
+        OURS: ml.mae,
+        "sklearn": _sklearn("mean_absolute_error"),
+        "np.mean(np.abs(y - t))": lambda y, t: np.mean(np.abs(y - t)),
+    },
+    "mape": {OURS: ml.mape, "sklearn": _sklearn("mean_absolute_percentage_error")},
+    "pinball": {
+        OURS: partial(ml.pinball, q=0.9),
+        "sklearn": _sklearn("mean_pinball_loss", alpha=0.9),
+    },
+    "minkowski": {
+        OURS: partial(ml.minkowski, p=3),
+        "scipy": lambda y, t: scipy.spatial.distance.minkowski(y, t, 3),
+    },
+    "huber": {
+        OURS: ml.huber,
+        "scipy": lambda y, t: np.mean(scipy.special.huber(1.0, y - t)),
+    },
+    "pseudo_huber": {
+        OURS: ml.pseudo_huber,
+        "scipy": lambda y, t: np.mean(scipy.special.pseudo_huber(1.0, y - t)),
+    },
+    "poisson_deviance": {
+        OURS: ml.poisson_deviance,
+        "sklearn": _sklearn("mean_poisson_deviance"),
+    },
+    "gamma_deviance": {OURS: ml.gamma_deviance, "sklearn": _sklearn("mean_gamma_deviance")},
+    "tweedie_deviance": {
+        OURS: partial(ml.tweedie_deviance, power=1.5),
+        "sklearn": _sklearn("mean_tweedie_deviance", power=1.5),
+    },
+    "cosine_distance": {OURS: ml.cosine_distance, "scipy": scipy.spatial.distance.cosine},
+}
 
 
 def _one_liner(y: Any, t: Any) -> Any:

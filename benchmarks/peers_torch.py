@@ -9,13 +9,15 @@ os.environ["KERAS_BACKEND"] = "torch"
 
 import keras
 import torch
+import torchmetrics.functional as torchmetrics
+from torch.nn import functional
 from torch.nn.functional import mse_loss
 from torchmetrics.functional import mean_squared_error
 
 import multiloss as ml
 from multiloss.torch import MSELoss
 from timing import Call
-from workload import OURS, Workload, operands
+from workload import OURS, Family, Workload, family, operands
 
 
 def workloads(*, quick: bool) -> Iterator[Workload]:
@@ -57,6 +59,58 @@ def workloads(*, quick: bool) -> Iterator[Workload]:
             yield Workload("PyTorch", "compiled forward", dtype, size, calls)
             calls = {name: partial(_backward, loss, y, t) for name, loss in compiled.items()}
             yield Workload("PyTorch", "compiled both", dtype, size, calls)
+    yield from family("PyTorch", FAMILY, torch.from_numpy, quick=quick)
+
+
+FAMILY: Family = {
+    "rmse": {
+        OURS: ml.rmse,
+        "torchmetrics": partial(torchmetrics.mean_squared_error, squared=False),
+    },
+    "msle": {OURS: ml.msle, "torchmetrics": torchmetrics.mean_squared_log_error},
+    "mae": {
+        OURS: ml.mae,
+        "F.l1_loss": functional.l1_loss,
+        "torchmetrics": torchmetrics.mean_absolute_error,
+    },
+    "mape": {OURS: ml.mape, "torchmetrics": torchmetrics.mean_absolute_percentage_error},
+    "smape": {
+        OURS: ml.smape,
+        "torchmetrics": torchmetrics.symmetric_mean_absolute_percentage_error,
+    },
+    "wmape": {
+        OURS: ml.wmape,
+        "torchmetrics": torchmetrics.weighted_mean_absolute_percentage_error,
+    },
+    "minkowski": {
+        OURS: partial(ml.minkowski, p=3),
+        "torchmetrics": partial(torchmetrics.minkowski_distance, p=3),
+    },
+    "huber": {OURS: ml.huber, "F.huber_loss": functional.huber_loss},
+    "smooth_l1": {OURS: ml.smooth_l1, "F.smooth_l1_loss": functional.smooth_l1_loss},
+    "log_cosh": {OURS: ml.log_cosh, "torchmetrics": torchmetrics.log_cosh_error},
+    "poisson_nll": {OURS: ml.poisson_nll, "F.poisson_nll_loss": functional.poisson_nll_loss},
+    "gaussian_nll": {
+        OURS: lambda y, t: ml.gaussian_nll(y, t, variance=t),
+        "F.gaussian_nll_loss": lambda y, t: functional.gaussian_nll_loss(y, t, t),
+    },
+    "poisson_deviance": {
+        OURS: ml.poisson_deviance,
+        "torchmetrics": partial(torchmetrics.tweedie_deviance_score, power=1.0),
+    },
+    "gamma_deviance": {
+        OURS: ml.gamma_deviance,
+        "torchmetrics": partial(torchmetrics.tweedie_deviance_score, power=2.0),
+    },
+    "tweedie_deviance": {
+        OURS: partial(ml.tweedie_deviance, power=1.5),
+        "torchmetrics": partial(torchmetrics.tweedie_deviance_score, power=1.5),
+    },
+    "cosine_distance": {
+        OURS: ml.cosine_distance,
+        "1 - F.cosine_similarity": lambda y, t: 1 - functional.cosine_similarity(y, t, dim=-1),
+    },
+}
 
 
 def _one_liner(y: Any, t: Any) -> Any:

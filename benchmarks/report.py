@@ -45,19 +45,20 @@ Written by `make bench`. Each row is one piece of work, timed in one process wit
 interleaved; times are medians, the spread is the distance of the quartiles. A ratio is our time
 divided by that of the other call: lower is better. The limit is one pass over both operands.
 
-| engine | work | dtype | elements | µs | spread | best peer | ratio | limit | all ratios |
-|---|---|---|---:|---:|---:|---|---:|---:|---|"""
+| engine | loss | work | dtype | elements | µs | spread | best peer | ratio | limit | all ratios |
+|---|---|---|---|---:|---:|---:|---|---:|---:|---|"""
 
 
 def overview(records: list[Record]) -> Table:
     """Return what fits a terminal."""
     overview = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("engine", "work", "dtype", "elements", "µs", "best peer", "ratio"):
+    for heading in ("engine", "loss", "work", "dtype", "elements", "µs", "best peer", "ratio"):
         overview.add_column(heading, no_wrap=True)
     for record in records:
         best = best_peer(record)
         overview.add_row(
             record["engine"],
+            record["loss"],
             record["work"],
             record["dtype"],
             f"{record['size']:,}",
@@ -78,9 +79,9 @@ def table(records: list[Record], costs: dict[str, Any]) -> str:
         )
         limit = f"{ratio(record, record['limit']):.2f}" if record["limit"] else ""
         lines.append(
-            f"| {record['engine']} | {record['work']} | {record['dtype']} | {record['size']:,} "
-            f"| {_median(record, OURS) * 1e6:,.1f} | {_spread(record):.0%} | {best} "
-            f"| {ratio(record, best):.2f} | {limit} | {others} |"
+            f"| {record['engine']} | {record['loss']} | {record['work']} | {record['dtype']} "
+            f"| {record['size']:,} | {_median(record, OURS) * 1e6:,.1f} | {_spread(record):.0%} "
+            f"| {best} | {ratio(record, best):.2f} | {limit} | {others} |"
         )
     return "\n".join([*lines, *_cost_lines(costs)]) + "\n"
 
@@ -115,7 +116,8 @@ def _cost_lines(costs: dict[str, Any]) -> list[str]:
 
 
 def draw(records: list[Record], path: Path) -> None:
-    """Draw ratio against size, a panel for each engine, with the limit of memory."""
+    """Draw the ratio for mse against size, a panel for each engine, with the limit of memory."""
+    records = [record for record in records if record["loss"] == "mse"]
     engines = list(dict.fromkeys(record["engine"] for record in records))
     figure, panels = plt.subplots(
         1, len(engines), figsize=(15, 4.8), sharey=True, layout="constrained"

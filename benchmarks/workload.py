@@ -1,7 +1,8 @@
 """What is measured: one piece of work, done by multiloss and by its peers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,10 @@ QUICK_SIZES = (10, 1_000, 1_000_000)
 SIZES = (1, 10, 64, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 LARGEST_BYTES = 4 * 10**8  # of an operand
 DTYPES = ("float32", "float64")
+FAMILY_SIZES = (100, 10_000_000)
+
+# For each loss what is called, by the name of the peer: functions of prediction and target.
+Family = Mapping[str, Mapping[str, Callable[[Any, Any], object]]]
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Workload:
     size: int
     calls: Mapping[str, Call]
     limit: str | None = None
+    loss: str = "mse"
 
 
 def operands(*, quick: bool) -> Iterator[tuple[str, int, Any, Any]]:
@@ -36,3 +42,19 @@ def operands(*, quick: bool) -> Iterator[tuple[str, int, Any, Any]]:
                 continue
             prediction, target = (rng.standard_normal(size).astype(dtype) for _ in range(2))
             yield dtype, size, prediction, target
+
+
+def family(
+    engine: str, losses: Family, convert: Callable[[Any], Any], *, quick: bool
+) -> Iterator[Workload]:
+    """Yield the forward pass of each loss, for positive float32 numbers, which all of them take."""
+    rng = np.random.default_rng(0)
+    for size in FAMILY_SIZES[:1] if quick else FAMILY_SIZES:
+        prediction, target = (
+            convert(rng.random(size).astype("float32") * 3 + 0.25) for _ in range(2)
+        )
+        for loss, functions in losses.items():
+            calls = {
+                name: partial(function, prediction, target) for name, function in functions.items()
+            }
+            yield Workload(engine, "forward", "float32", size, calls, loss=loss)

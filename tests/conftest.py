@@ -3,13 +3,17 @@ from collections.abc import Iterator
 import pytest
 
 from engines import ENGINES, NUMPY_ENGINES, TUNED_ENGINES, Engine
+from losses import KINDS, LOSSES
 
 # These files are about one other engine, or need more than the run-time dependencies.
 _NEED_ALL_ENGINES = (
+    "test_autodiff.py",
     "test_benchmarks.py",
+    "test_command.py",
     "test_dask.py",
     "test_demo.py",
     "test_engines_together.py",
+    "test_family.py",
     "test_jax.py",
     "test_pandas.py",
     "test_readme.py",
@@ -37,6 +41,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if fixture in metafunc.fixturenames:
             chosen = [name for name in names if name in NUMPY_ENGINES or not is_numpy_alone]
             metafunc.parametrize(fixture, chosen, indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to the full run what takes long to compile: the table of losses on every engine."""
+    for item in items:
+        given: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
+        is_rare = given.get("name") in set(LOSSES) - set(KINDS)
+        if is_rare and given.get("engine") not in _QUICK_ENGINES:
+            item.add_marker(pytest.mark.slow)
+
+
+# The engines on which the quick run takes every row of the table.
+_QUICK_ENGINES = (None, "numpy", "torch")
 
 
 @pytest.fixture

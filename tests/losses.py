@@ -140,14 +140,14 @@ LOSSES: dict[str, Loss] = {
         partial(ml.tukey_biweight, scale=2.25), partial(_tukey, scale=2.25), ulps=32
     ),
     "barron-1.5": Loss(
-        partial(ml.barron, alpha=1.5, scale=0.75), partial(_barron, alpha=1.5, scale=0.75), ulps=32
+        partial(ml.barron, alpha=1.5, scale=1.5), partial(_barron, alpha=1.5, scale=1.5), ulps=32
     ),
     "barron-3": Loss(
-        partial(ml.barron, alpha=3.0, scale=0.75), partial(_barron, alpha=3.0, scale=0.75), ulps=32
+        partial(ml.barron, alpha=3.0, scale=1.5), partial(_barron, alpha=3.0, scale=1.5), ulps=32
     ),
     "barron--0.001": Loss(
-        partial(ml.barron, alpha=-0.001, scale=0.75),
-        partial(_barron, alpha=-0.001, scale=0.75),
+        partial(ml.barron, alpha=-0.001, scale=1.5),
+        partial(_barron, alpha=-0.001, scale=1.5),
         ulps=32,
     ),
     "poisson_nll": positive(ml.poisson_nll, lambda y, t: mp.exp(y) - t * y, best=mp.log, ulps=16),

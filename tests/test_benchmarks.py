@@ -43,6 +43,7 @@ def test_report_names_the_best_peer() -> None:
     }
     record = {
         "engine": "NumPy",
+        "loss": "mse",
         "work": "forward",
         "dtype": "float32",
         "size": 10,

@@ -67,9 +67,10 @@ LAYERS = (
     ("_operands",),
     ("_evaluation",),
     ("_composition",),
-    ("_losses", "_losses.absolute", "_losses.direction", "_losses.likelihood"),
+    ("_losses", "_losses.absolute", "_losses.direction", "_losses.likelihood", "_own"),
     ("_losses.robust", "_losses.squared"),
     ("torch", ""),
+    ("__main__",),
 )
 
 

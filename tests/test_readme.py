@@ -8,19 +8,21 @@ import pytest
 
 import multiloss as ml
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
 KINDS = ("absolute", "direction", "likelihood", "robust", "squared")
 MODULES = (
     "multiloss",
     "multiloss._evaluation",
+    "multiloss._own",
     *(f"multiloss._losses.{kind}" for kind in KINDS),
     "multiloss.torch",
 )
 
 
-def test_readme() -> None:
-    text = README.read_text("utf-8").replace("```", "")
-    examples = doctest.DocTestParser().get_doctest(text, {}, "README.md", str(README), 0)
+@pytest.mark.parametrize("file", ["README.md", "docs/own_loss.md"])
+def test_pages(file: str) -> None:
+    text = (ROOT / file).read_text("utf-8").replace("```", "")
+    examples = doctest.DocTestParser().get_doctest(text, {}, file, str(ROOT / file), 0)
     assert len(examples.examples) > 10
     failed, _ = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples)
     assert failed == 0

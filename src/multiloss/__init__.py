@@ -30,6 +30,7 @@ from multiloss._losses.robust import (
     welsch,
 )
 from multiloss._losses.squared import expectile, mse, msle, rmse, rmsle, sse
+from multiloss._own import make_loss
 
 __all__ = [
     "__version__",
@@ -44,6 +45,7 @@ __all__ = [
     "huber",
     "log_cosh",
     "mae",
+    "make_loss",
     "mape",
     "minkowski",
     "mse",

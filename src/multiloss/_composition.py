@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple, cast
 
 from multiloss._engines import Engine
-from multiloss._evaluation import Differentiated, ValueAndGradient
+from multiloss._evaluation import Differentiated, ValueAndGradient, unknown_option
 from multiloss._formulas.absolute import absolute_error, absolute_target
 from multiloss._formulas.direction import (
     difference_of_directions,
@@ -13,9 +13,11 @@ from multiloss._formulas.direction import (
 from multiloss._formulas.formula import Formula
 from multiloss._operands import admit
 from multiloss._reduction import NAN, Reduction, as_dtype_of, checked_empty, drop_axes
-from multiloss._selection import Operands
+from multiloss._selection import Operands, selected_weight
 from multiloss._shapes import normalized_axis
 from multiloss._typing import Array, ArrayT, Axis, Namespace, Operand
+
+_OPTIONS = ("weight", "where", "axis", "keepdims", "broadcast")
 
 
 def evaluate_share(
@@ -28,8 +30,11 @@ def evaluate_share(
     keepdims: bool = False,
     broadcast: bool = False,
     empty: Operand = NAN,
+    **unknown: object,
 ) -> ArrayT:
     """Return Σ w |y - t| / Σ w |t|, and ``empty`` where there is nothing below the line."""
+    if unknown:
+        raise TypeError(unknown_option("wmape", unknown, (*_OPTIONS, "empty")))
     empty = checked_empty(empty)
     run = _Run.of(prediction)
     engine, operands = admit(
@@ -38,16 +43,18 @@ def evaluate_share(
     sum_over = _sum_over(axis, operands)
     total = engine.value(absolute_target, operands, sum_over)
     # A sum of errors, of which each element has the weight w / Σ w |t|.
-    operands = operands._replace(weight=engine.compute(_shares, operands.weight, total))
+    operands = operands._replace(weight=engine.compute(_shares, operands, total))
     result = run(engine, absolute_error, operands, sum_over)
     wanted = sum_over._replace(keepdims=keepdims)
     return cast(ArrayT, run.finished(engine, result, total == 0, empty, wanted))
 
 
-def _shares(xp: Namespace, weight: Array | None, total: Array) -> Array:
+def _shares(xp: Namespace, operands: Operands, total: Array) -> Array:
+    weight = selected_weight(xp, operands)
     nothing = total == 0
     shares = (1.0 if weight is None else weight) / xp.where(nothing, 1.0, total)
-    return xp.where(nothing, 0.0, shares)
+    # A share of what has overflowed is not zero.
+    return xp.where(nothing, 0.0, xp.where(total < xp.inf, shares, xp.nan))
 
 
 def evaluate_angle(
@@ -59,8 +66,11 @@ def evaluate_angle(
     axis: Axis = -1,
     keepdims: bool = False,
     broadcast: bool = False,
+    **unknown: object,
 ) -> ArrayT:
     """Return 1 - cos(y, t) of vectors, and 1 where one of them is zero."""
+    if unknown:
+        raise TypeError(unknown_option("cosine_distance", unknown, _OPTIONS))
     formula = difference_of_directions
     run = _Run.of(prediction)
     engine, operands = admit(
@@ -71,13 +81,14 @@ def evaluate_angle(
         engine.value(each, operands, sum_over) for each in (length_of_prediction, length_of_target)
     ]
     no_direction = (lengths[0] == 0) | (lengths[1] == 0)
+    without = 1.0 + 0.0 * (lengths[0] + lengths[1])  # NaN if one of them is
     lengths = [engine.compute(_divisor, length, no_direction) for length in lengths]
     # A sum of squares, now that both lengths are known. Its gradient needs the sum itself.
     distance = engine.value(formula, operands._replace(parameters=(*lengths, 0.0)), sum_over)
     operands = operands._replace(parameters=(*lengths, distance))
     result = run(engine, formula, operands, sum_over) if run.is_differentiated else distance
     wanted = sum_over._replace(keepdims=keepdims)
-    return cast(ArrayT, run.finished(engine, result, no_direction, 1.0, wanted))
+    return cast(ArrayT, run.finished(engine, result, no_direction, without, wanted))
 
 
 def _divisor(xp: Namespace, length: Array, no_direction: Array) -> Array:

@@ -45,8 +45,11 @@ def evaluate(
     **unknown: object,
 ) -> ArrayT:
     """Return the loss; the loss and its gradient where value_and_grad() asks for both."""
+    if half and not formula.has_half:
+        unknown = {"half": half, **unknown}
     if unknown:
-        raise TypeError(_unknown_option(formula, unknown))
+        names = (spec.name for spec in formula.parameters)
+        raise TypeError(unknown_option(formula.name, unknown, (*names, *OPTIONS)))
     is_differentiated = isinstance(prediction, Differentiated)
     given = prediction.prediction if isinstance(prediction, Differentiated) else prediction
     engine, operands = admit(
@@ -120,14 +123,12 @@ def value_and_grad(loss: Callable[P, R]) -> Callable[P, tuple[R, R]]:
     return cast(Callable[P, tuple[R, R]], with_gradient)
 
 
-_OPTIONS = ("weight", "where", "axis", "keepdims", "reduction", "broadcast", "empty")
+OPTIONS = ("weight", "where", "axis", "keepdims", "reduction", "broadcast", "empty")
 
 
-def _unknown_option(formula: Formula, unknown: Mapping[str, object]) -> str:
-    allowed = (*(spec.name for spec in formula.parameters), *_OPTIONS)
-    return (
-        f"{formula.name} has no option {', '.join(unknown)}; the options are {', '.join(allowed)}"
-    )
+def unknown_option(name: str, unknown: Mapping[str, object], options: tuple[str, ...]) -> str:
+    """Return what to say about a keyword that is none of the options of a loss."""
+    return f"{name} has no option {', '.join(unknown)}; the options are {', '.join(options)}"
 
 
 def _name_of(function: object) -> str:

@@ -89,9 +89,7 @@ def _checked_parameter(spec: ParameterOf, value: Operand) -> Operand:
         return value
     number = float(value)
     if not spec.domain.holds(number):
-        raise ValueError(
-            f"{spec.name}={value!r} is not allowed; it must be {spec.domain.description}"
-        )
+        raise ValueError(f"{spec.name}={value!r} is out of bounds; pass {spec.domain.description}")
     return number
 
 

@@ -68,18 +68,18 @@ def reduce_values(
 
 
 def reduce_slopes(
-    xp: Namespace, slopes: Array, weight: Array | None, reduction: Reduction
+    xp: Namespace, slopes: Array, weight: Array | None, reduction: Reduction, slope_scale: float
 ) -> Array:
     """Return the gradient of the result (of the sum of its elements), given the slopes."""
     if weight is not None:
         # Slopes may be complex where weights are not.
         weight = as_dtype_of(xp, weight, slopes)
         slopes = slopes * weight
-    slopes = _scaled(slopes, reduction.scale)
-    if reduction.name != "mean":
-        return slopes
-    total = total_weight(xp, slopes, weight, reduction.axis, keepdims=True)
-    return quotient(xp, slopes, total, 0.0)
+    if reduction.name == "mean":
+        total = total_weight(xp, slopes, weight, reduction.axis, keepdims=True)
+        slopes = quotient(xp, slopes, total, 0.0)
+    # After the division, which the largest residuals have to pass before they are doubled.
+    return _scaled(slopes, slope_scale * reduction.scale)
 
 
 def finish(xp: Namespace, weighted_sum: Array, total: Array | int, reduction: Reduction) -> Array:

@@ -5,13 +5,68 @@ from functools import partial
 from typing import Any, ClassVar
 
 from torch import Tensor
+from torch.nn import Module, Parameter
 from torch.nn.modules.loss import _Loss
 
 from multiloss._losses.squared import mse
 from multiloss._reduction import checked_name
 from multiloss._typing import Operand
 
-__all__ = ["MSELoss", "SSELoss"]
+__all__ = ["MSELoss", "RegressionLoss", "SSELoss"]
+
+
+class RegressionLoss(Module):
+    """Any loss as a module, with parameters that may be learned.
+
+    Parameters
+    ----------
+    loss : callable
+        A loss of this package, or of :func:`multiloss.make_loss`.
+    **options
+        Its parameters and options. A ``torch.nn.Parameter`` becomes one of the module, and any
+        other tensor a buffer, which moves with it to another device.
+
+    Notes
+    -----
+    ``forward`` takes further options, such as ``weight`` and ``where``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import multiloss as ml
+    >>> from multiloss.torch import RegressionLoss
+    >>> loss = RegressionLoss(ml.huber, delta=0.5, reduction="sum")
+    >>> loss(torch.tensor([0.5, 3.0]), torch.tensor([1.0, 1.0]))
+    tensor(1.)
+    >>> loss = RegressionLoss(ml.barron, alpha=torch.nn.Parameter(torch.tensor(1.0)))
+    >>> [name for name, _ in loss.named_parameters()]
+    ['alpha']
+    """
+
+    def __init__(self, loss: Callable[..., Any], **options: Any) -> None:
+        super().__init__()
+        if not callable(loss):
+            raise TypeError(f"RegressionLoss takes a loss such as multiloss.huber, got {loss!r}")
+        self.loss = loss
+        self._options = options
+        self._tensors = [name for name, value in options.items() if isinstance(value, Tensor)]
+        for name in self._tensors:
+            value = options.pop(name)
+            if isinstance(value, Parameter):
+                self.register_parameter(name, value)
+            else:
+                self.register_buffer(name, value)
+
+    def forward(self, prediction: Tensor, target: Operand, **options: Any) -> Tensor:
+        """Return the loss."""
+        tensors = {name: getattr(self, name) for name in self._tensors}
+        result: Tensor = self.loss(prediction, target, **{**self._options, **tensors, **options})
+        return result
+
+    def extra_repr(self) -> str:
+        """Return the loss and its options, for the representation of the module."""
+        name = getattr(self.loss, "__name__", repr(self.loss))
+        return ", ".join([name, *(f"{key}={value}" for key, value in self._options.items())])
 
 
 class _RegressionLoss(_Loss):

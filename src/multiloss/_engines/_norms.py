@@ -4,7 +4,7 @@ The powers overflow and underflow long before the norm does, so the residuals ar
 unit of about the size of the largest. A way that may look at values can do without, and check.
 """
 
-from multiloss._formulas.formula import Formula, derivatives
+from multiloss._formulas.formula import Formula, slope_of
 from multiloss._formulas.squared import squared_error
 from multiloss._reduction import (
     NAN,
@@ -17,6 +17,11 @@ from multiloss._reduction import (
 )
 from multiloss._selection import Selected
 from multiloss._typing import Array, Namespace, Parameter
+
+_STEPS = 64
+
+# A power that overflows in no dtype.
+_POWER_OF_TWO = 60.0
 
 
 def norm(xp: Namespace, formula: Formula, selected: Selected, reduction: Reduction) -> Array:
@@ -31,8 +36,8 @@ def norm_and_grad(
     value, residual, mean = _norm(xp, formula, selected, reduction)
     power = _power_of_residual(formula)
     prediction, target, parameters, weight = selected
-    slopes = derivatives(xp, power, residual, 0.0, parameters)
-    gradient = reduce_slopes(xp, slopes, weight, reduction)
+    slopes = slope_of(power)(xp, residual, 0.0, *parameters)
+    gradient = reduce_slopes(xp, slopes, weight, reduction, power.slope_scale)
     factor = root_slope(xp, mean, exponent_of(parameters))
     gradient = gradient * as_dtype_of(xp, factor, gradient)
     if formula.root_slope is not None:
@@ -53,8 +58,11 @@ def root(xp: Namespace, mean: Array, exponent: Parameter) -> Array:
 
 def bare_root(xp: Namespace, mean: Array, exponent: Parameter) -> Array:
     """Return the p-th root of a mean that is not zero."""
-    is_square = isinstance(exponent, float) and exponent == 2.0  # noqa: PLR2004  as its name says
-    return xp.sqrt(mean) if is_square else mean ** (1 / exponent)
+    return xp.sqrt(mean) if _is_two(exponent) else mean ** (1 / exponent)
+
+
+def _is_two(exponent: Parameter) -> bool:
+    return isinstance(exponent, float) and exponent == 2.0  # noqa: PLR2004  as its name says
 
 
 def is_safe(xp: Namespace, result: Array, exponent: Parameter) -> bool:
@@ -82,15 +90,19 @@ def _norm(
     """Return the loss; the residuals in a unit; and the mean of their powers, with all axes."""
     prediction, target, parameters, weight = selected
     residual = prediction - target if formula.root is None else formula.root(xp, prediction, target)
-    unit = _unit(xp, residual, weight, reduction)
-    # By half a unit, so that none is larger than one, and the unit itself does not overflow.
-    residual = residual / unit * 0.5
+    exponent = exponent_of(parameters)
+    unit = _unit(xp, residual, weight, reduction, 1 if _is_two(exponent) else _STEPS)
+    if weight is not None:
+        # The unit ignores what has no weight, whose power must not overflow then.
+        beyond = xp.abs(residual) > unit * 2.0 ** (_POWER_OF_TWO / exponent)
+        residual = xp.where((weight == 0) & beyond, 0.0 * residual, residual)
+    residual = residual / unit
     values = _power_of_residual(formula).value(xp, residual, 0.0, *parameters)
     # A mean of nothing is zero until the end, so that it has a root and a gradient. The shape alone
     # makes it NaN where nothing else was asked for: a compiler may not know whether it is empty.
     empty = reduction.empty if weight is None and reduction.empty is NAN else 0.0
     mean = reduce_values(xp, values, weight, reduction._replace(keepdims=True, empty=empty))
-    result = 2.0 * root(xp, mean, exponent_of(parameters)) * unit
+    result = unit * root(xp, mean, exponent)
     if reduction.name == "mean":
         result = or_empty(xp, result, values, weight, reduction)
     return drop_axes(xp, result, reduction), residual, mean
@@ -101,10 +113,14 @@ def _power_of_residual(formula: Formula) -> Formula:
     return formula if formula.root is None else squared_error
 
 
-def _unit(xp: Namespace, residual: Array, weight: Array | None, reduction: Reduction) -> Array:
-    """Return the power of two below the largest residual, with all axes.
+def _unit(
+    xp: Namespace, residual: Array, weight: Array | None, reduction: Reduction, steps: int
+) -> Array:
+    """Return the power of two above the largest residual, with all axes.
 
-    The derivative of floor() is zero. So is that of the norm with respect to the unit, but not for
+    In so many steps from one power to the next, that a high power of the quotient does not vanish.
+
+    The derivative of ceil() is zero. So is that of the norm with respect to the unit, but not for
     rounding.
     """
     if xp.isdtype(residual.dtype, "complex floating"):
@@ -118,4 +134,7 @@ def _unit(xp: Namespace, residual: Array, weight: Array | None, reduction: Reduc
         else:
             largest = xp.max(largest, axis=reduction.axis, keepdims=True)
     largest = xp.where((largest > 0) & (largest < xp.inf), largest, 1.0)
-    return 2.0 ** xp.floor(xp.log2(largest))
+    # Neither the unit overflows, then, nor is its reciprocal subnormal.
+    limit = 0.25 * xp.finfo(largest.dtype).max
+    largest = xp.where(largest < limit, largest, limit)
+    return 2.0 ** (xp.ceil(steps * xp.log2(largest)) / steps)

@@ -1,7 +1,7 @@
 """The plain way to run a formula: on whole arrays, with nothing but the array API."""
 
 from multiloss._engines._norms import norm, norm_and_grad
-from multiloss._formulas.formula import Formula, derivatives
+from multiloss._formulas.formula import Formula, slope_of
 from multiloss._reduction import Reduction, reduce_slopes, reduce_values
 from multiloss._selection import Operands, select
 from multiloss._typing import Array, Namespace, Shape
@@ -28,8 +28,8 @@ def plain_value_and_grad(
         prediction, target, parameters, weight = selected
         values = formula.value(xp, prediction, target, *parameters)
         value = reduce_values(xp, values, weight, reduction)
-        slopes = derivatives(xp, formula, prediction, target, parameters)
-        gradient = reduce_slopes(xp, slopes, weight, reduction)
+        slopes = slope_of(formula)(xp, prediction, target, *parameters)
+        gradient = reduce_slopes(xp, slopes, weight, reduction, formula.slope_scale)
     if operands.dtype != operands.weight_dtype and not operands.gradient_is_complex:
         gradient = xp.real(gradient)
     gradient = _sum_to_shape(xp, gradient, operands.prediction.shape)

@@ -45,6 +45,7 @@ _KERNELS = {
     smooth_absolute_error.value: _kernels.smooth_l1_loss,
     squared_error.value: _kernels.mse_loss,
 }
+_TINY, _HUGE = 2.0**-30, 2.0**30  # beyond, the square that they divide may overflow or vanish
 _REDUCTIONS = {"mean": 1, "sum": 2}  # as the kernels count them
 
 _PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
@@ -111,7 +112,7 @@ class TorchEngine(Engine):
 
     def value(self, formula: Formula, operands: Operands, reduction: Reduction) -> Array:
         if not _is_eager_on_cpu(operands, reduction):
-            return super().value(formula, operands, reduction)
+            return super().value(formula, _with_tensors(operands), reduction)
         if formula.is_norm:
             return self._norm(formula, operands, reduction)
         prediction, target, weight, *_ = operands
@@ -140,6 +141,11 @@ class TorchEngine(Engine):
         apply: Any = _OneNode.apply
         return apply(prediction, formula, operands, reduction)
 
+    def value_and_grad(
+        self, formula: Formula, operands: Operands, reduction: Reduction
+    ) -> tuple[Array, Array]:
+        return super().value_and_grad(formula, _with_tensors(operands), reduction)
+
     def with_slope(self, formula: Formula) -> Formula:
         return formula if formula.slope else formula._replace(slope=partial(_slope, formula))
 
@@ -148,9 +154,25 @@ class TorchEngine(Engine):
         mean = self.value(formula._replace(is_norm=False), operands, bare)
         exponent = exponent_of(operands.parameters)
         result = bare_root(xp, mean, exponent)
-        if is_safe(xp, result.detach(), exponent):
+        if isinstance(exponent, float) and is_safe(xp, result.detach(), exponent):
             return result
         return super().value(formula, operands, reduction)
+
+
+def _with_tensors(operands: Operands) -> Operands:
+    """Return operands whose parameters are tensors, in a compiled function.
+
+    The compiler turns a number that changes from call to call into a symbol, which the clip() of
+    array_api_compat asks whether it is NaN.
+    """
+    if not (operands.parameters and torch.compiler.is_compiling()):
+        return operands
+    dtype, device = operands.weight_dtype, operands.prediction.device
+    return operands._replace(
+        parameters=tuple(
+            torch.as_tensor(each, dtype=dtype, device=device) for each in operands.parameters
+        )
+    )
 
 
 def _slope(
@@ -174,7 +196,7 @@ def _suits_kernel(operands: Operands, reduction: Reduction) -> bool:
     prediction, target, *_ = operands
     return (
         _is_as_is(operands)
-        and all(isinstance(each, float) for each in operands.parameters)
+        and all(isinstance(each, float) and _TINY < each < _HUGE for each in operands.parameters)
         and reduction.axis is None
         and not reduction.keepdims
         and (reduction.empty is NAN or reduction.name == "sum")

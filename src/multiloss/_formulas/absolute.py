@@ -6,6 +6,7 @@ from multiloss._formulas.formula import (
     NOT_NEGATIVE,
     Formula,
     ParameterOf,
+    absolute,
     sign,
 )
 from multiloss._typing import Array, Namespace, Parameter
@@ -14,7 +15,7 @@ from multiloss._typing import Array, Namespace, Parameter
 # value = |y - t|
 # slope = sign(y - t), which is 0 at the kink
 def _absolute_error(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return xp.abs(prediction - target)
+    return absolute(xp, prediction - target)
 
 
 def _absolute_error_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
@@ -27,12 +28,12 @@ absolute_error = Formula("mae", _absolute_error, _absolute_error_slope)
 # value = |y - t|^p
 # slope = p |y - t|^(p-1) sign(y - t)
 def _absolute_power(xp: Namespace, prediction: Array, target: Array, p: Parameter) -> Array:
-    return xp.abs(prediction - target) ** p
+    return absolute(xp, prediction - target) ** p
 
 
 def _absolute_power_slope(xp: Namespace, prediction: Array, target: Array, p: Parameter) -> Array:
     residual = prediction - target
-    return p * xp.abs(residual) ** (p - 1) * sign(xp, residual)
+    return p * absolute(xp, residual) ** (p - 1) * sign(xp, residual)
 
 
 norm_of_error = Formula(
@@ -56,7 +57,7 @@ def _distance_to_tube(xp: Namespace, prediction: Array, target: Array, epsilon: 
 def _epsilon_insensitive_error(
     xp: Namespace, prediction: Array, target: Array, epsilon: Parameter
 ) -> Array:
-    return xp.abs(_distance_to_tube(xp, prediction, target, epsilon))
+    return absolute(xp, _distance_to_tube(xp, prediction, target, epsilon))
 
 
 def _epsilon_insensitive_slope(
@@ -77,10 +78,10 @@ epsilon_insensitive_error = Formula(
 # value  =        q |y - t|   elsewhere
 # slope  =  1 - q, -q, and 0 at the kink
 #
-# From |y - t|, whose derivative at the kink is 0; that of max(q r, (q - 1) r) is either end.
+# From |y - t|, whose derivative at the kink is 0 here; that of max(q r, (q - 1) r) is either end.
 def _pinball_error(xp: Namespace, prediction: Array, target: Array, q: Parameter) -> Array:
     residual = prediction - target
-    distance = xp.abs(residual)
+    distance = absolute(xp, residual)
     return xp.where(residual > 0, (1 - q) * distance, q * distance)
 
 
@@ -98,11 +99,11 @@ pinball_error = Formula(
 # value = |y - t| / max(|t|, ε)
 # slope = sign(y - t) / max(|t|, ε)
 def _relative_error(xp: Namespace, prediction: Array, target: Array, eps: Parameter) -> Array:
-    return xp.abs(prediction - target) / xp.clip(xp.abs(target), min=eps)
+    return absolute(xp, prediction - target) / xp.clip(absolute(xp, target), min=eps)
 
 
 def _relative_error_slope(xp: Namespace, prediction: Array, target: Array, eps: Parameter) -> Array:
-    return sign(xp, prediction - target) / xp.clip(xp.abs(target), min=eps)
+    return sign(xp, prediction - target) / xp.clip(absolute(xp, target), min=eps)
 
 
 relative_error = Formula(
@@ -120,14 +121,14 @@ relative_error = Formula(
 # The halves are added, since the sum may overflow. The slope is that of a quotient after everything
 # that cancels has been crossed out: with t on the other side of zero the value is constant.
 def _mean_magnitude(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return 0.5 * xp.abs(prediction) + 0.5 * xp.abs(target)
+    return 0.5 * absolute(xp, prediction) + 0.5 * absolute(xp, target)
 
 
 def _symmetric_relative_error(
     xp: Namespace, prediction: Array, target: Array, eps: Parameter
 ) -> Array:
     magnitude = xp.clip(_mean_magnitude(xp, prediction, target), min=0.5 * eps)
-    return xp.abs(prediction - target) / magnitude
+    return absolute(xp, prediction - target) / magnitude
 
 
 def _symmetric_relative_error_slope(
@@ -135,7 +136,7 @@ def _symmetric_relative_error_slope(
 ) -> Array:
     magnitude = _mean_magnitude(xp, prediction, target)
     clipped = xp.clip(magnitude, min=0.5 * eps)
-    shared = 0.5 * xp.abs(target) + 0.5 * sign(xp, prediction) * target
+    shared = 0.5 * absolute(xp, target) + 0.5 * sign(xp, prediction) * target
     share = xp.where(magnitude > 0.5 * eps, shared / clipped, 1.0)
     return sign(xp, prediction - target) * share / clipped
 
@@ -150,7 +151,7 @@ symmetric_relative_error = Formula(
 
 # value = |t|, by which wmape divides
 def _absolute_target(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return xp.broadcast_arrays(prediction, xp.abs(target))[1]
+    return xp.broadcast_arrays(prediction, absolute(xp, target))[1]
 
 
 absolute_target = Formula("wmape", _absolute_target)

@@ -6,11 +6,11 @@ from multiloss._typing import Array, Namespace
 
 # The squares of one operand alone, in the shape that both have together.
 def _prediction(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return +xp.broadcast_arrays(prediction, target)[0]
+    return 1.0 * xp.broadcast_arrays(prediction, target)[0]
 
 
 def _target(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return +xp.broadcast_arrays(prediction, target)[1]
+    return 1.0 * xp.broadcast_arrays(prediction, target)[1]
 
 
 def _squared_prediction(xp: Namespace, prediction: Array, target: Array) -> Array:

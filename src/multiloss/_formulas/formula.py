@@ -52,14 +52,7 @@ class Formula(NamedTuple):
     root_slope: Elementwise | None = None  # the derivative of the root, where it is not one
     is_norm: bool = False  # whether the loss is the p-th root of a sum or mean of p-th powers
     takes_complex: bool = False
-
-
-def derivatives(
-    xp: Namespace, formula: Formula, prediction: Array, target: Array, parameters: tuple[Any, ...]
-) -> Array:
-    """Return the derivatives of the elements."""
-    slopes = slope_of(formula)(xp, prediction, target, *parameters)
-    return slopes if formula.slope_scale == 1.0 else formula.slope_scale * slopes
+    has_half: bool = False  # whether half= is one of its options
 
 
 def slope_of(formula: Formula) -> Elementwise:
@@ -67,12 +60,20 @@ def slope_of(formula: Formula) -> Elementwise:
     return cast(Elementwise, formula.slope)
 
 
+def absolute(xp: Namespace, array: Array) -> Array:
+    """Return the absolute value, whose derivative at zero is zero.
+
+    That of abs() is one in some engines; that of a maximum is shared by the two that are equal.
+    """
+    return xp.maximum(array, -array)
+
+
 def sign(xp: Namespace, array: Array) -> Array:
-    """Return -1, 0 or 1; NaN of NaN.
+    """Return -1, 0 or 1, as a constant to differentiation; NaN of NaN.
 
     The namespaces differ on NaN: https://github.com/data-apis/array-api-compat/issues/136
     """
-    return xp.where(array > 0, 1.0, xp.where(array < 0, -1.0, array))
+    return xp.where(array > 0, 1.0, xp.where(array < 0, -1.0, 0.0 * array))
 
 
 def log_ratio(xp: Namespace, difference: Array, smaller: Array) -> Array:
@@ -110,6 +111,16 @@ def log1p_square(xp: Namespace, array: Array) -> Array:
     return xp.where(far, 2.0 * xp.log(xp.where(far, xp.abs(array), 1.0)), xp.log1p(near * near))
 
 
+def expm1(xp: Namespace, array: Array) -> Array:
+    """Return exp(x) - 1.
+
+    Engines take the derivative of xp.expm1() from its result plus one, of which nothing is left far
+    below zero. There the difference is as good.
+    """
+    low = array < -0.5  # noqa: PLR2004  where neither form cancels
+    return xp.where(low, xp.exp(xp.where(low, array, 0.0)) - 1, xp.expm1(xp.where(low, 0.0, array)))
+
+
 def expm1_ratio(xp: Namespace, factor: Array, array: Array) -> Array:
     """Return (exp(c x) - 1) / c, which is x where c is zero, for an array c.
 
@@ -120,4 +131,4 @@ def expm1_ratio(xp: Namespace, factor: Array, array: Array) -> Array:
     near = xp.where(small, product, 0.0)
     series = array * (1 + near / 2 * (1 + near / 3 * (1 + near / 4 * (1 + near / 5))))
     safe = xp.where(small, 1.0, factor)
-    return xp.where(small, series, xp.expm1(xp.where(small, 0.0, product)) / safe)
+    return xp.where(small, series, expm1(xp, xp.where(small, 0.0, product)) / safe)

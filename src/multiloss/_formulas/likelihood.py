@@ -19,6 +19,12 @@ from multiloss._typing import Array, Namespace, Parameter
 _HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 
 
+def _or_nan(xp: Namespace, valid: Array, values: Array, prediction: Array) -> Array:
+    """Return NaN where a value is not valid, of which the gradient is NaN too."""
+    one_or_zero = xp.astype(valid, prediction.dtype)
+    return xp.where(valid, values, prediction * (one_or_zero / one_or_zero))
+
+
 # value = exp(y) - t y
 # slope = exp(y) - t
 def _poisson_of_log(xp: Namespace, prediction: Array, target: Array) -> Array:
@@ -37,7 +43,9 @@ def _safe_rate(xp: Namespace, prediction: Array, target: Array) -> Array:
 
 
 def _poisson(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return prediction - target * xp.log(_safe_rate(xp, prediction, target))
+    rate = _safe_rate(xp, prediction, target)
+    logarithm = xp.log(xp.where(rate >= 0, rate, 1.0))
+    return _or_nan(xp, rate >= 0, prediction - target * logarithm, prediction)
 
 
 def _poisson_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
@@ -103,40 +111,43 @@ full_gaussian = gaussian._replace(value=_full_gaussian)
 
 # With x = (b - a) / a, which has every digit of the residual:
 #
-# value = x - log(1 + x)                =  b/a - 1 - log(b/a)
-#       = u (x - 2 u² (1/3 + u²/5 + …))    where u = x / (2 + x) is small
+# b/a - 1 - log(b/a)  =  x - log(1 + x)
+#                     =  u (x - 2 u² (1/3 + u²/5 + …))    where u = x / (2 + x) is small
 #
-# The logarithm is 2 atanh(u), whose series begins with what cancels.
+# The logarithm is 2 atanh(u), whose series begins with what cancels. Elsewhere it is that of the
+# quotient of the square roots, which neither overflows nor underflows.
 _SERIES_BELOW = 0.2  # the first term left out is below 2⁻⁵³ of the sum
 _SERIES_TERMS = 12
 
 
-def _unit_deviance(xp: Namespace, first: Array, second: Array) -> Array:
-    """Return b/a - 1 - log(b/a) of positive numbers."""
+def _series(xp: Namespace, first: Array, second: Array) -> tuple[Array, Array]:
+    """Return where b/a is near one, and b/a - 1 - log(b/a) there."""
     x = (second - first) / first
     u = x / (2 + x)
     near = xp.abs(u) < _SERIES_BELOW
-    u_near, x_near = xp.where(near, u, 0.0), xp.where(near, x, 0.0)
-    square = u_near * u_near
+    u, x = xp.where(near, u, 0.0), xp.where(near, x, 0.0)
+    square = u * u
     series = 1 / (2 * _SERIES_TERMS + 1)
     for k in range(_SERIES_TERMS - 1, 0, -1):
         series = series * square + 1 / (2 * k + 1)
-    return xp.where(
-        near,
-        u_near * (x_near - 2 * square * series),
-        x - xp.log(xp.where(near, 1.0, second / first)),
-    )
+    return near, u * (x - 2 * square * series)
+
+
+def _log_of_quotient(xp: Namespace, first: Array, second: Array) -> Array:
+    """Return log(b/a) of positive numbers."""
+    return 2 * xp.log(xp.sqrt(second) / xp.sqrt(first))
 
 
 # value = 2 (t log(t/y) - t + y)   =  2 t (y/t - 1 - log(y/t)),  and 2 y where t = 0
 # slope = 2 (y - t) / y
 def _poisson_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
-    general = (target > 0) & (prediction >= 0)
-    safe_prediction = xp.where(general, prediction, 1.0)
-    safe_target = xp.where(general, target, 1.0)
-    result = 2 * safe_target * _unit_deviance(xp, safe_target, safe_prediction)
-    at_zero = xp.where((target == 0) & (prediction >= 0), 2 * prediction, xp.nan)
-    return xp.where(general, result, at_zero)
+    valid = (prediction >= 0) & (target >= 0)
+    general = valid & (target > 0)
+    y, t = xp.where(general, prediction, 1.0), xp.where(general, target, 1.0)
+    near, series = _series(xp, t, y)
+    far = (y - t) - t * _log_of_quotient(xp, t, xp.where(near, t, y))
+    result = xp.where(general, xp.where(near, t * series, far), prediction)
+    return _or_nan(xp, valid, 2 * result, prediction)
 
 
 def _poisson_deviance_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
@@ -154,9 +165,10 @@ poisson_deviance = Formula(
 # slope = 2 (y - t) / y²
 def _gamma_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
     valid = (prediction > 0) & (target > 0)
-    safe_prediction = xp.where(valid, prediction, 1.0)
-    safe_target = xp.where(valid, target, 1.0)
-    return xp.where(valid, 2 * _unit_deviance(xp, safe_prediction, safe_target), xp.nan)
+    y, t = xp.where(valid, prediction, 1.0), xp.where(valid, target, 1.0)
+    near, series = _series(xp, y, t)
+    far = (t - y) / y - _log_of_quotient(xp, y, xp.where(near, y, t))
+    return _or_nan(xp, valid, 2 * xp.where(near, series, far), prediction)
 
 
 def _gamma_deviance_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
@@ -176,9 +188,13 @@ gamma_deviance = Formula("gamma_deviance", _gamma_deviance, _gamma_deviance_slop
 #       = (y - t)²                                                     where p = 0, of any sign
 # slope = 2 (y - t) y^-p
 #
-# The difference of the two e is the series Σ l^k/k! ((2-p)^(k-1) - (1-p)^(k-1)) from k = 2 on.
+# The difference of the two e is the series Σ l^k/k! ((2-p)^(k-1) - (1-p)^(k-1)) from k = 2 on,
+# where l is small.
 # Where t is not positive, the last term of the second line is left out: it is 0 there.
-_POWER = Domain("a number of at most 0 or at least 1", lambda value: (value <= 0) | (value >= 1))
+_POWER = Domain(
+    "a finite number of at most 0 or at least 1",
+    lambda value: ((value <= 0) | (value >= 1)) & (value > -math.inf) & (value < math.inf),
+)
 _TWEEDIE_TERMS = 14
 
 
@@ -190,7 +206,7 @@ def _tweedie_deviance(xp: Namespace, prediction: Array, target: Array, power: Ar
     result = safe_target ** (2 - power) * _tweedie_difference(xp, 1 - power, ratio)
     at_zero = _tweedie_without_target(xp, safe_prediction, target, power)
     result = xp.where(general, result, at_zero)
-    result = xp.where(_is_tweedie(prediction, target, power), 2 * result, xp.nan)
+    result = _or_nan(xp, _is_tweedie(prediction, target, power), 2 * result, prediction)
     residual = prediction - target
     return xp.where(power == 0, residual * residual, result)
 
@@ -198,7 +214,10 @@ def _tweedie_deviance(xp: Namespace, prediction: Array, target: Array, power: Ar
 def _tweedie_slope(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
     safe = xp.where(prediction > 0, prediction, 1.0)
     residual = prediction - target
-    slope = xp.where(_is_tweedie(prediction, target, power), residual * safe ** (-power), xp.nan)
+    powers = safe ** (-power)
+    # One that overflows meets a zero at a perfect prediction.
+    powers = xp.where((residual == 0) & (powers == xp.inf), 1.0, powers)
+    slope = xp.where(_is_tweedie(prediction, target, power), residual * powers, xp.nan)
     return xp.where(power == 0, residual, slope)
 
 

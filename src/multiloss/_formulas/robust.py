@@ -6,6 +6,7 @@ from multiloss._formulas.formula import (
     POSITIVE,
     Formula,
     ParameterOf,
+    expm1,
     expm1_ratio,
     is_far,
     log1p_square,
@@ -39,26 +40,26 @@ huber_error = Formula(
 )
 
 
-# value = that of Huber, divided by β
-# slope = c / β
+# c = r / β clipped to [-1, 1]
+#
+# value = that of Huber, divided by β  =  c (r - β c/2)
+# slope = c
 def _smooth_absolute_error(
     xp: Namespace, prediction: Array, target: Array, beta: Parameter
 ) -> Array:
     residual = prediction - target
-    clipped = xp.clip(residual, -beta, beta)
-    return clipped / beta * (residual - 0.5 * clipped)
+    clipped = xp.clip(residual / beta, -1.0, 1.0)
+    return clipped * (residual - 0.5 * beta * clipped)
 
 
-def _smooth_absolute_error_slope(
-    xp: Namespace, prediction: Array, target: Array, beta: Parameter
-) -> Array:
-    return _clipped_residual(xp, prediction, target, beta) / beta
+def _clipped_ratio(xp: Namespace, prediction: Array, target: Array, beta: Parameter) -> Array:
+    return xp.clip((prediction - target) / beta, -1.0, 1.0)
 
 
 smooth_absolute_error = Formula(
     "smooth_l1",
     _smooth_absolute_error,
-    _smooth_absolute_error_slope,
+    _clipped_ratio,
     parameters=(ParameterOf("beta", FINITE_POSITIVE),),
 )
 
@@ -137,15 +138,19 @@ _SCALE = ParameterOf("scale", FINITE_POSITIVE)
 cauchy_error = Formula("cauchy", _cauchy_error, _cauchy_slope, parameters=(_SCALE,))
 
 
-# value = 2 z² / (z² + 4), whose limit is 2
+# value = 2 z² / (z² + 4)  =  2 - 8 / (z² + 4)
 # slope = 16 z / (z² + 4)² / scale
+#
+# The second form where it is the one whose derivative does not cancel.
 def _geman_mcclure_error(
     xp: Namespace, prediction: Array, target: Array, scale: Parameter
 ) -> Array:
     ratio = (prediction - target) / scale
     far = is_far(xp, ratio)
     square = xp.where(far, 0.0, ratio) ** 2
-    return xp.where(far, 2.0, 2 * square / (square + 4))
+    reciprocal = 1 / (square + 4)
+    near = xp.where(square > 4, 2 - 8 * reciprocal, 2 * square * reciprocal)  # noqa: PLR2004
+    return xp.where(far, 2.0, near)
 
 
 def _geman_mcclure_slope(
@@ -170,7 +175,7 @@ geman_mcclure_error = Formula(
 # slope = z exp(-z²/2) / scale
 def _welsch_error(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
     ratio = (prediction - target) / scale
-    return -xp.expm1(-0.5 * ratio * ratio)
+    return -expm1(xp, -0.5 * ratio * ratio)
 
 
 def _welsch_slope(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
@@ -209,7 +214,8 @@ tukey_error = Formula("tukey_biweight", _tukey_error, _tukey_slope, parameters=(
 # slope  =  z (1 + z²/b)^(α/2 - 1) / scale
 #
 # With l = log(1 + z²/b) the last line of the value is b/2 (exp(c l) - 1)/c for c = α/2, which is
-# the second one where α = 0, and keeps its digits nearby.
+# the second one where α = 0, and keeps its digits nearby. The slope is a power of the root instead,
+# (z / sqrt(1 + z²/b)) exp((α - 1)/2 l), of which no factor overflows before the product.
 def _barron_error(
     xp: Namespace, prediction: Array, target: Array, alpha: Array, scale: Parameter
 ) -> Array:
@@ -218,7 +224,7 @@ def _barron_error(
     general = 0.5 * width * expm1_ratio(xp, 0.5 * shape, log1p_square(xp, ratio / xp.sqrt(width)))
     half_square = 0.5 * ratio * ratio
     result = xp.where(square, half_square, general)
-    return xp.where(welsch, -xp.expm1(-half_square), result)
+    return xp.where(welsch, -expm1(xp, -half_square), result)
 
 
 def _barron_slope(
@@ -226,9 +232,14 @@ def _barron_slope(
 ) -> Array:
     ratio = (prediction - target) / scale
     shape, width, square, welsch = _barron_shape(xp, alpha)
-    exponent = (0.5 * shape - 1) * log1p_square(xp, ratio / xp.sqrt(width))
-    exponent = xp.where(square, 0.0, xp.where(welsch, -0.5 * ratio * ratio, exponent))
-    return ratio * xp.exp(exponent) / scale
+    wide = ratio / xp.sqrt(width)
+    # z / sqrt(1 + z²/b), at most sqrt(b), times a power of the size of the slope itself.
+    far = is_far(xp, wide)
+    near = xp.where(far, 0.0, wide)
+    bounded = xp.sqrt(width) * xp.where(far, sign(xp, wide), near / xp.sqrt(1 + near * near))
+    general = bounded * xp.exp(0.5 * (shape - 1) * log1p_square(xp, wide))
+    result = xp.where(square, ratio, general)
+    return xp.where(welsch, ratio * xp.exp(-0.5 * ratio * ratio), result) / scale
 
 
 def _barron_shape(xp: Namespace, alpha: Array) -> tuple[Array, Array, Array, Array]:

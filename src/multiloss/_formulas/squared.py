@@ -23,9 +23,16 @@ def _squared_error(xp: Namespace, prediction: Array, target: Array) -> Array:
 
 
 squared_error = Formula(
-    "mse", _squared_error, _residual, slope_scale=2.0, root=_residual, takes_complex=True
+    "mse",
+    _squared_error,
+    _residual,
+    slope_scale=2.0,
+    root=_residual,
+    takes_complex=True,
+    has_half=True,
 )
-root_of_squared_error = squared_error._replace(name="rmse", is_norm=True)
+root_of_squared_error = squared_error._replace(name="rmse", is_norm=True, has_half=False)
+euclidean_norm = root_of_squared_error._replace(name="minkowski", takes_complex=False)
 
 
 # root  = log(1 + y) - log(1 + t)
@@ -59,17 +66,18 @@ squared_log_error = Formula(
     slope_scale=2.0,
     root=_log_residual,
     root_slope=_log_residual_slope,
+    has_half=True,
 )
-root_of_squared_log_error = squared_log_error._replace(name="rmsle", is_norm=True)
+root_of_squared_log_error = squared_log_error._replace(name="rmsle", is_norm=True, has_half=False)
 
 
 #           (1 - q) (y - t)²   where y > t
 # value  =        q (y - t)²   elsewhere
 # slope  =  the same without the square, twice
+#
+# The value by way of the slope, so that a q of zero does not meet a square that overflows.
 def _expectile_error(xp: Namespace, prediction: Array, target: Array, q: Parameter) -> Array:
-    residual = prediction - target
-    square = residual * residual
-    return xp.where(residual > 0, (1 - q) * square, q * square)
+    return _expectile_slope(xp, prediction, target, q) * (prediction - target)
 
 
 def _expectile_slope(xp: Namespace, prediction: Array, target: Array, q: Parameter) -> Array:

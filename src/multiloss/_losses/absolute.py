@@ -12,6 +12,7 @@ from multiloss._formulas.absolute import (
     relative_error,
     symmetric_relative_error,
 )
+from multiloss._formulas.squared import euclidean_norm
 from multiloss._reduction import NAN
 from multiloss._typing import ArrayT, Operand, Options, ReductionName, WeightOptions
 
@@ -252,10 +253,13 @@ def minkowski(
     >>> ml.minkowski([3.0, 4.0], [0.0, 0.0], p=1)
     np.float64(7.0)
     """
-    if getattr(p, "shape", ()):
-        raise ValueError(f"p has the shape {tuple(p.shape)}; pass one number for all elements")
+    is_number = isinstance(p, (int, float))
+    if not is_number and getattr(p, "shape", None) != ():
+        raise ValueError(f"p={p!r} is not one number; pass one for all elements")
+    # The square has a second derivative at zero, and runs faster.
+    formula, parameters = (euclidean_norm, ()) if is_number and p == 2 else (norm_of_error, (p,))  # noqa: PLR2004
     return evaluate(
-        norm_of_error, prediction, target, p, reduction=reduction, empty=empty, **options
+        formula, prediction, target, *parameters, reduction=reduction, empty=empty, **options
     )
 
 

@@ -438,8 +438,8 @@ def barron(
 
     Same definition: ``robust_loss_jax.general.lossfun``, ``robust_loss_pytorch.general.lossfun``.
 
-    ``alpha=2`` is half the squared error, 1 is :func:`pseudo_huber`, 0 is :func:`cauchy`, −2 is
-    :func:`geman_mcclure` and −∞ is :func:`welsch`, all with this scale.
+    ``alpha=2`` is half the squared error, 1 is :func:`pseudo_huber` divided by its delta²,
+    0 is :func:`cauchy`, −2 is :func:`geman_mcclure` and −∞ is :func:`welsch`, all with this scale.
 
     References
     ----------

@@ -1,0 +1,160 @@
+"""The command ``python -m multiloss``: list the losses, and draw them.
+
+It reads everything from the functions: their signatures and docstrings are the table.
+"""
+
+import argparse
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import multiloss as ml
+
+NOT_LOSSES = {"__version__", "make_loss", "value_and_grad"}
+TARGET = 1.0
+PREDICTIONS = [TARGET + k / 200 for k in range(-800, 801)]
+TALLEST, STEEPEST = 6.0, 4.5  # what a panel shows of a curve
+
+
+class Curve(NamedTuple):
+    """A loss, as the caller wrote it, and what it is."""
+
+    label: str
+    loss: Callable[..., Any]
+    parameters: dict[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m multiloss", description="Regression losses: list them, and draw them."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    listing = commands.add_parser("list", help="print every loss, its definition and its peers")
+    listing.set_defaults(run=lambda _: print_table())
+    show = commands.add_parser(
+        "show",
+        help="draw value and slope of losses",
+        description="Draw value and slope of losses against the prediction.",
+    )
+    show.add_argument(
+        "losses", nargs="+", metavar="LOSS", help="such as huber, or 'huber(delta=0.5)'"
+    )
+    show.add_argument("--png", type=Path, metavar="FILE", help="write a picture, open no window")
+    show.set_defaults(run=lambda options: draw(map(parsed, options.losses), options.png))
+    options = parser.parse_args(arguments)
+    try:
+        options.run(options)
+    except (ImportError, TypeError, ValueError) as error:
+        parser.exit(2, f"multiloss: {error}\n")
+
+
+def losses() -> dict[str, Callable[..., Any]]:
+    """Return the public losses by name."""
+    return {name: getattr(ml, name) for name in sorted(set(ml.__all__) - NOT_LOSSES)}
+
+
+def signature(name: str, loss: Callable[..., Any]) -> str:
+    """Return a loss with its own parameters and their defaults, without the common options."""
+    common = set(inspect.signature(ml.mse).parameters) | {"options"}
+    own = [
+        each.name if each.default is each.empty else f"{each.name}={_written(each.default)}"
+        for each in inspect.signature(loss).parameters.values()
+        if each.name not in common
+    ]
+    return f"{name}({', '.join(own)})" if own else name
+
+
+def _written(default: object) -> str:
+    return f"{default:.3g}" if type(default) is float else str(default)
+
+
+def definition(loss: Callable[..., Any]) -> str:
+    """Return the first sentence of the docstring."""
+    summary = (inspect.getdoc(loss) or "").partition("\n")[0]
+    return summary.removeprefix("Return the ").removeprefix("Return ").replace("\\|", "|")
+
+
+def peers(loss: Callable[..., Any]) -> list[str]:
+    """Return the functions of other packages that the docstring says are the same."""
+    text = (inspect.getdoc(loss) or "").partition("Same definition:")[2].partition("\n\n")[0]
+    return [] if text.startswith(" none") else re.findall(r"``([\w.]+)``", text)
+
+
+def print_table() -> None:
+    """Print every loss, its definition and its peers."""
+    try:
+        from rich.console import Console
+        from rich.table import Table
+    except ImportError as error:
+        raise ImportError("to list needs rich; pip install 'multiloss[show]'") from error
+    table = Table(show_lines=True)
+    for heading in ("loss", "definition", "the same elsewhere"):
+        table.add_column(heading, overflow="fold")
+    for name, loss in losses().items():
+        table.add_row(signature(name, loss), definition(loss), "\n".join(peers(loss)) or "—")
+    Console().print(table, markup=False)
+
+
+def parsed(text: str) -> Curve:
+    """Return the loss that the caller wrote, with or without parameters."""
+    try:
+        tree = ast.parse(text, mode="eval").body
+        call = tree if isinstance(tree, ast.Call) else ast.Call(tree, [], [])
+        name = call.func.id if isinstance(call.func, ast.Name) and not call.args else ""
+        parameters = {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
+    except (SyntaxError, ValueError):
+        name, parameters = "", {}
+    if name not in losses():
+        raise ValueError(
+            f"{text!r} is no loss; write one as huber or 'huber(delta=0.5)': {', '.join(losses())}"
+        )
+    required = [
+        each.name
+        for each in inspect.signature(losses()[name]).parameters.values()
+        if each.kind is each.KEYWORD_ONLY and each.default is each.empty
+    ]
+    if not set(required) <= set(parameters):
+        raise ValueError(f"{name} needs {required[0]}; write '{name}({required[0]}=1.0)'")
+    return Curve(text, losses()[name], parameters)
+
+
+def draw(curves: Iterable[Curve], path: Path | None) -> None:
+    """Draw value and slope of losses beside each other, into a file or a window."""
+    try:
+        import matplotlib as mpl
+    except ImportError as error:
+        raise ImportError("to draw needs matplotlib; pip install 'multiloss[show]'") from error
+    if path:
+        mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    if not path and mpl.get_backend().lower() == "agg":
+        raise ValueError("there is no display for a window; pass --png FILE")
+    figure, (values, slopes) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    # One prediction in each row, so that every loss is that of one element.
+    predictions = [[each] for each in PREDICTIONS]
+    targets = [[TARGET] for _ in PREDICTIONS]
+    for label, loss, parameters in curves:
+        value, slope = ml.value_and_grad(loss)(predictions, targets, axis=1, **parameters)
+        values.plot(PREDICTIONS, value, label=label)
+        slopes.plot(PREDICTIONS, slope, label=label)
+    for panel, title, limit in ((values, "value", TALLEST), (slopes, "slope", STEEPEST)):
+        low, high = panel.get_ylim()
+        panel.set_ylim(max(low, -limit), min(high, limit))
+        panel.axvline(TARGET, color="0.75", linewidth=0.8, zorder=0)
+        panel.grid(visible=True, alpha=0.25)
+        panel.set(title=title, xlabel=f"prediction, for a target of {TARGET:g}")
+    values.legend(fontsize=8)
+    if path:
+        figure.savefig(path, dpi=110)
+    else:
+        plt.show()
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""A loss of the caller's own, from its value and its slope."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from multiloss._evaluation import OPTIONS, evaluate
+from multiloss._formulas.formula import Domain, Elementwise, Formula, ParameterOf
+from multiloss._reduction import as_dtype_of
+from multiloss._shapes import broadcast_shape, equal_shapes
+from multiloss._typing import Array, ArrayT, Namespace, Operand
+
+_NUMBER = Domain("a number other than nan", lambda value: value == value)  # noqa: PLR0124  not NaN
+
+
+class Loss(Protocol):
+    """A loss as :func:`make_loss` returns it: called as those of this package are."""
+
+    def __call__(self, prediction: ArrayT, target: Operand, **options: Any) -> ArrayT:
+        """Return the loss."""
+
+
+def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = None) -> Loss:
+    """Return a loss made of the value of one element, with every option, engine and fast way.
+
+    Parameters
+    ----------
+    value : callable
+        Takes an array API namespace ``xp``, the prediction and the target, and returns the loss of
+        each element, in the shape that both have together. All further parameters of the function
+        are parameters of the loss: numbers or arrays, passed by name. It has to use array API
+        functions alone, those of ``xp``, and to be differentiable where engines with automatic
+        differentiation are to find the gradient.
+    slope : callable, optional
+        Takes the same and returns the derivative with respect to the prediction. Without it,
+        :func:`value_and_grad` needs an engine with automatic differentiation, which NumPy is not.
+
+    Returns
+    -------
+    callable
+        Takes prediction and target, the parameters of ``value`` as keywords, and the options of
+        :func:`mse` but for ``half``. It has the name and the docstring of ``value``.
+
+    Raises
+    ------
+    TypeError
+        If ``value`` cannot be called with three arguments.
+    ValueError
+        If a parameter has the name of an option.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> def quartic(xp, prediction, target, scale=1.0):
+    ...     return ((prediction - target) / scale) ** 4
+    >>> def quartic_slope(xp, prediction, target, scale=1.0):
+    ...     return 4 / scale * ((prediction - target) / scale) ** 3
+    >>> loss = ml.make_loss(quartic, quartic_slope)
+    >>> loss([1.0, 4.0], [0.0, 2.0], scale=2.0)
+    np.float64(0.53125)
+    >>> ml.value_and_grad(loss)([1.0, 4.0], [0.0, 2.0], reduction="sum")
+    (np.float64(17.0), array([ 4., 32.]))
+    """
+    name = getattr(value, "__name__", type(value).__name__)
+    defaults = _parameters_of(name, value)
+    names = tuple(defaults)
+    formula = Formula(
+        name,
+        _checked(name, value, names),
+        None if slope is None else _checked(name, slope, names),
+        parameters=tuple(ParameterOf(each, _NUMBER) for each in names),
+    )
+
+    def loss(prediction: ArrayT, target: Operand, **options: Any) -> ArrayT:
+        given = [options.pop(each, defaults[each]) for each in names]
+        missing = [each for each, found in zip(names, given, strict=True) if found is _REQUIRED]
+        if missing:
+            raise TypeError(f"{name} needs {', '.join(missing)}; pass it as a keyword")
+        return evaluate(formula, prediction, target, *given, **options)
+
+    loss.__name__ = loss.__qualname__ = name
+    loss.__doc__ = value.__doc__
+    return loss
+
+
+_REQUIRED = inspect.Parameter.empty
+
+
+def _parameters_of(name: str, value: Callable[..., Array]) -> dict[str, Any]:
+    """Return the names of the parameters behind the first three, and their defaults."""
+    if not callable(value):
+        raise TypeError(f"make_loss takes a function of xp, prediction and target, got {value!r}")
+    parameters = list(inspect.signature(value).parameters.values())
+    behind = parameters[3:]
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    if len(parameters) < 3 or any(each.kind in variadic for each in parameters):  # noqa: PLR2004
+        raise TypeError(
+            f"{name} takes {inspect.signature(value)}; write it as (xp, prediction, target), with "
+            "each parameter of the loss by name"
+        )
+    taken = [each.name for each in behind if each.name in (*OPTIONS, "half")]
+    if taken:
+        raise ValueError(f"{name} has a parameter {taken[0]}, the name of an option; rename it")
+    return {each.name: each.default for each in behind}
+
+
+def _checked(name: str, function: Callable[..., Array], names: tuple[str, ...]) -> Elementwise:
+    """Return the function of a formula: it gives new arrays of the right shape and dtype."""
+
+    def elementwise(xp: Namespace, prediction: Array, target: Array, *parameters: Any) -> Array:
+        result = function(xp, prediction, target, **dict(zip(names, parameters, strict=True)))
+        shape = getattr(result, "shape", None)
+        wanted = broadcast_shape(prediction.shape, target.shape)
+        if shape is None or wanted is None or not equal_shapes(shape, wanted):
+            raise ValueError(
+                f"{name} returned {_described(result)} for operands of the shape {wanted}; return "
+                "an array with one number for each element"
+            )
+        return 1.0 * as_dtype_of(xp, result, prediction)
+
+    return functools.wraps(function)(elementwise)
+
+
+def _described(result: object) -> str:
+    shape = getattr(result, "shape", None)
+    return f"a {type(result).__name__}" if shape is None else f"the shape {tuple(shape)}"

@@ -1,0 +1,118 @@
+"""The derivatives that PyTorch and JAX find are those of the definition, of both orders."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+import multiloss as ml
+from losses import LOSSES, elements, every, expected
+from test_edges import OF_RESIDUALS, residuals
+
+ELEMENTWISE = {name: loss for name, loss in LOSSES.items() if loss.exponent == 1.0}
+
+
+@every(LOSSES)
+def test_gradient_in_pytorch(name: str) -> None:
+    prediction, target = map(torch.tensor, LOSSES[name].operands())
+    prediction.requires_grad_()
+    LOSSES[name].function(prediction, target).backward()
+    assert prediction.grad is not None
+    _check(name, prediction.grad.numpy(), expected(name)[1])
+
+
+@every(LOSSES)
+def test_gradient_in_jax(name: str) -> None:
+    with jax.enable_x64(True):
+        gradient = jax.jit(jax.grad(LOSSES[name].function))(
+            *map(jnp.asarray, LOSSES[name].operands())
+        )
+    _check(name, gradient, expected(name)[1])
+
+
+@every(ELEMENTWISE)
+def test_second_derivative_in_pytorch(name: str) -> None:
+    prediction, target = map(torch.tensor, LOSSES[name].operands())
+    prediction.requires_grad_()
+    loss = LOSSES[name].function(prediction, target, **_summed(name))
+    (gradient,) = torch.autograd.grad(loss, prediction, create_graph=True)
+    second: Any = torch.zeros_like(prediction)
+    if gradient.requires_grad:
+        (second,) = torch.autograd.grad(gradient.sum(), prediction)
+    _check_second(name, second.numpy(force=True))
+
+
+@every(ELEMENTWISE)
+def test_second_derivative_in_jax(name: str) -> None:
+    with jax.enable_x64(True):
+        prediction, target = map(jnp.asarray, LOSSES[name].operands())
+
+        def gradient(y: Any) -> Any:
+            return jax.grad(LOSSES[name].function)(y, target, **_summed(name))
+
+        second = jax.jvp(gradient, (prediction,), (jnp.ones_like(prediction),))[1]
+    _check_second(name, second)
+
+
+@every(ELEMENTWISE)
+def test_second_derivative_of_the_closed_form(name: str) -> None:
+    prediction, target = map(torch.tensor, LOSSES[name].operands())
+    prediction.requires_grad_()
+    both = ml.value_and_grad(LOSSES[name].function)
+    _, gradient = both(prediction, target, **_summed(name))
+    second: Any = torch.zeros_like(prediction)
+    if gradient.requires_grad:
+        (second,) = torch.autograd.grad(gradient.sum(), prediction)
+    _check_second(name, second.numpy(force=True))
+
+
+def _summed(name: str) -> dict[str, str]:
+    return {"reduction": "sum"} if LOSSES[name].reduction == "mean" else {}
+
+
+def _check(name: str, result: Any, reference: Any) -> None:
+    rtol = 16 * LOSSES[name].ulps * np.finfo(float).eps
+    np.testing.assert_allclose(np.asarray(result), reference, rtol=rtol, atol=1e-15)
+
+
+def _check_second(name: str, second: Any) -> None:
+    loss = LOSSES[name]
+    prediction, target = loss.operands()
+    counts = np.abs(prediction - target) > 0
+    if loss.is_smooth_when_perfect:
+        counts[:] = True
+    if name == "smape":
+        counts &= prediction != 0
+    reference = elements(name, 2)
+    np.testing.assert_allclose(
+        np.asarray(second)[counts], reference[counts], rtol=1e-10, atol=1e-13
+    )
+
+
+# The residuals at which a branch changes: nothing may leak from one into the other.
+THRESHOLDS = [0.0, 0.25, 0.75, 2.25, 20.0, 2.0**60, 0.75 * 2.0**60, 1.5 * 2.0**60]
+
+
+@every(OF_RESIDUALS)
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_autodiff_is_the_closed_form_at_every_size(name: str, sign: float, library: str) -> None:
+    normal = [each for each in residuals("float32") if each > np.finfo(np.float32).tiny]
+    given = sign * np.array([*THRESHOLDS, *normal], np.float32).reshape(-1, 1)
+    function = OF_RESIDUALS[name].function
+    value, closed = ml.value_and_grad(function)(given, np.zeros_like(given), axis=1)
+    if library == "torch":
+        prediction = torch.tensor(given, requires_grad=True)
+        function(prediction, torch.zeros_like(prediction), axis=1).sum().backward()
+        assert prediction.grad is not None
+        found = prediction.grad.numpy()
+    else:
+        zeros = jnp.zeros_like(given)
+        found = np.asarray(jax.grad(lambda y: function(y, zeros, axis=1).sum())(given))
+    # Where the value overflows, autodiff has nothing to go by.
+    counts = np.isfinite(value)
+    assert np.count_nonzero(counts) > len(THRESHOLDS)
+    np.testing.assert_allclose(found[counts], closed[counts], rtol=1e-4, atol=1e-8)

@@ -1,0 +1,102 @@
+"""The command: python -m multiloss list, and show."""
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+import multiloss as ml
+from multiloss.__main__ import definition, losses, main, peers, signature
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_what_is_a_loss() -> None:
+    assert len(losses()) == 28
+    assert not {"value_and_grad", "make_loss", "__version__"} & set(losses())
+
+
+@pytest.mark.parametrize("loss", losses())
+def test_every_docstring_has_what_the_list_shows(loss: str) -> None:
+    function = losses()[loss]
+    assert definition(function)[-1] == "."
+    text = inspect.getdoc(function) or ""
+    assert ("Same definition: none of the peers" in text) != bool(peers(function))
+    for section in ("Parameters", "Returns", "Raises", "Notes", "Examples", ".. math::"):
+        assert section in text
+    own = set(inspect.signature(function).parameters) - {"prediction", "target", "options"}
+    for parameter in own:
+        assert re.search(rf"^{parameter} : ", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("loss", losses())
+def test_every_loss_is_in_the_readme(loss: str) -> None:
+    assert re.search(rf"`(ml\.)?{loss}\b", (ROOT / "README.md").read_text("utf-8"))
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["list"])
+    printed = capsys.readouterr().out
+    assert "tukey_biweight" in printed
+    assert "kornia" in printed
+
+
+def test_signature() -> None:
+    assert signature("barron", ml.barron) == "barron(alpha=1, scale=1)"
+    assert signature("gaussian_nll", ml.gaussian_nll).startswith(
+        "gaussian_nll(variance, full=False"
+    )
+    assert signature("mse", ml.mse) == "mse"
+    assert peers(ml.huber) == [
+        "torch.nn.functional.huber_loss",
+        "optax.huber_loss",
+        "keras.losses.huber",
+    ]
+
+
+def test_show_draws_value_and_slope(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.png", tmp_path / "two.png"
+    main(["show", "huber", "pinball(q=0.8)", "gaussian_nll(variance=2)", "--png", str(one)])
+    main(["show", "huber(delta=0.5)", "wmape", "cosine_distance", "--png", str(two)])
+    pictures = [matplotlib.image.imread(path) for path in (one, two)]
+    assert pictures[0].shape == (462, 1100, 4)
+    assert np.any(pictures[0] != pictures[1])
+    # The first colour of the cycle is in both panels.
+    blue = np.all(np.abs(pictures[0][..., :3] - [0.12, 0.47, 0.71]) < 0.02, axis=-1)
+    assert np.any(blue[:, :550])
+    assert np.any(blue[:, 550:])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["hubert"], "'hubert' is no loss; write one as huber or 'huber(delta=0.5)': barron, "),
+        (["huber(0.5)"], "'huber(0.5)' is no loss"),
+        (["huber(delta=x)"], "'huber(delta=x)' is no loss"),
+        (["value_and_grad"], "'value_and_grad' is no loss"),
+        (["gaussian_nll"], "gaussian_nll needs variance; write 'gaussian_nll(variance=1.0)'"),
+        (["huber(delta=-1)"], "delta=-1 is out of bounds; pass a positive number"),
+        (["huber(beta=1)"], "huber has no option beta; the options are delta, "),
+    ],
+    ids=str,
+)
+def test_mistakes(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["show", *arguments, "--png", str(tmp_path / "none.png")])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"multiloss: {message}")
+    assert error.count("\n") == 1
+
+
+def test_as_a_module() -> None:
+    command = [sys.executable, "-m", "multiloss", "list"]
+    run = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  our own
+    assert "tukey_biweight" in run.stdout

@@ -1,0 +1,163 @@
+"""wmape and cosine_distance, which are no sums over elements."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import multiloss as ml
+from engines import Engine
+
+RNG = np.random.default_rng(0)
+PREDICTION, TARGET = RNG.standard_normal((2, 4, 3)).astype(np.float32).astype(float)
+WEIGHT = RNG.random((4, 3)).astype(np.float32).astype(float)
+MASK = np.array([[1, 1, 0], [0, 1, 1], [1, 1, 1], [1, 0, 1]], dtype=bool)
+
+
+def _wmape(y: Any, t: Any, weight: Any, axis: Any) -> Any:
+    return (weight * abs(y - t)).sum(axis) / (weight * abs(t)).sum(axis)
+
+
+def _cosine_distance(y: Any, t: Any, weight: Any, axis: Any) -> Any:
+    lengths = (weight * y * y).sum(axis) * (weight * t * t).sum(axis)
+    return 1 - (weight * y * t).sum(axis) / np.sqrt(lengths)
+
+
+FUNCTIONS = {"wmape": (ml.wmape, _wmape), "cosine": (ml.cosine_distance, _cosine_distance)}
+functions = pytest.mark.parametrize(("function", "definition"), FUNCTIONS.values(), ids=FUNCTIONS)
+axes = pytest.mark.parametrize("axis", [None, 0, -1, (0, 1)], ids=str)
+
+
+def differences(definition: Any, y: Any, t: Any, weight: Any, axis: Any) -> Any:
+    """Return the gradient of the sum by central differences in extended precision."""
+    gradient = np.zeros(y.shape)
+    step = np.longdouble(2.0**-20)
+    for index in np.ndindex(y.shape):
+        shift = np.zeros(y.shape, np.longdouble)
+        shift[index] = step
+        ahead, behind = (np.sum(definition(y + each, t, weight, axis)) for each in (shift, -shift))
+        gradient[index] = (ahead - behind) / (2 * step)
+    return gradient
+
+
+@functions
+@axes
+@pytest.mark.parametrize("keepdims", [False, True], ids=["", "keepdims"])
+def test_definition_and_gradient(
+    engine: Engine, function: Any, definition: Any, axis: Any, keepdims: bool
+) -> None:
+    weight = WEIGHT * MASK
+    value, gradient = ml.value_and_grad(function)(
+        engine.array(PREDICTION),
+        engine.array(TARGET),
+        weight=engine.array(WEIGHT),
+        where=engine.array(MASK, "bool"),
+        axis=axis,
+        keepdims=keepdims,
+    )
+    expected = definition(PREDICTION, TARGET, weight, axis)
+    shape = np.sum(PREDICTION, axis=axis, keepdims=keepdims).shape
+    assert tuple(value.shape) == shape
+    tolerance = 64 * engine.eps(value)
+    found = engine.numpy(value).reshape(np.shape(expected))
+    np.testing.assert_allclose(found, expected, rtol=tolerance)
+    slopes = differences(definition, PREDICTION, TARGET, weight, axis)
+    np.testing.assert_allclose(engine.numpy(gradient), slopes, rtol=1e-5, atol=1e-6)
+
+
+@functions
+def test_perfect_prediction(engine: Engine, function: Any, definition: Any) -> None:
+    del definition
+    value, gradient = ml.value_and_grad(function)(engine.array(TARGET), engine.array(TARGET))
+    # XLA fuses a product and a difference, whose rounding errors differ then.
+    eps = engine.eps(value)
+    zeros = np.zeros(tuple(value.shape)), np.zeros(TARGET.shape)
+    np.testing.assert_allclose(engine.numpy(value), zeros[0], atol=16 * eps**2)
+    np.testing.assert_allclose(engine.numpy(gradient), zeros[1], atol=2 * eps)
+
+
+@functions
+@pytest.mark.parametrize("poison", [np.nan, np.inf], ids=str)
+def test_masked_elements_do_not_leak(
+    engine: Engine, function: Any, definition: Any, poison: float
+) -> None:
+    prediction, target = (np.where(MASK, each, poison) for each in (PREDICTION, TARGET))
+    value, gradient = ml.value_and_grad(function)(
+        engine.array(prediction), engine.array(target), where=engine.array(MASK, "bool"), axis=1
+    )
+    expected = definition(PREDICTION, TARGET, 1.0 * MASK, 1)
+    np.testing.assert_allclose(engine.numpy(value), expected, rtol=64 * engine.eps(value))
+    assert np.all(engine.numpy(gradient)[~MASK] == 0)
+    assert np.all(np.isfinite(engine.numpy(gradient)))
+
+
+@functions
+@pytest.mark.parametrize("shape", [(1, 3), (4, 1), (3,)], ids=str)
+def test_stretched_prediction(engine: Engine, function: Any, definition: Any, shape: Any) -> None:
+    prediction = RNG.standard_normal(shape)
+    value, gradient = ml.value_and_grad(function)(
+        engine.array(prediction), engine.array(TARGET), axis=1, broadcast=True
+    )
+    full = np.broadcast_to(prediction, TARGET.shape)
+    expected = definition(full, TARGET, np.ones(TARGET.shape), 1)
+    np.testing.assert_allclose(engine.numpy(value), expected, rtol=1e-5)
+    slopes = differences(definition, full, TARGET, np.ones(TARGET.shape), 1)
+    kept = (1, *shape) if len(shape) == 1 else shape
+    stretched = tuple(k for k in range(2) if kept[k] == 1)
+    summed = np.sum(slopes, axis=stretched, keepdims=True).reshape(shape)
+    np.testing.assert_allclose(engine.numpy(gradient), summed, rtol=1e-4, atol=1e-5)
+
+
+@functions
+def test_inputs_are_never_modified(engine: Engine, function: Any, definition: Any) -> None:
+    del definition
+    arrays = engine.array(PREDICTION), engine.array(TARGET), engine.array(WEIGHT)
+    function(arrays[0], arrays[1], weight=arrays[2])
+    ml.value_and_grad(function)(arrays[0], arrays[1], weight=arrays[2])
+    for array, before in zip(arrays, (PREDICTION, TARGET, WEIGHT), strict=True):
+        np.testing.assert_array_equal(engine.numpy(array), before)
+
+
+@pytest.mark.parametrize("empty", [np.nan, 0.0, -1.0], ids=str)
+def test_share_of_nothing(engine: Engine, empty: float) -> None:
+    target = engine.array([[0.0, 0.0], [1.0, 3.0]])
+    prediction = engine.array([[1.0, 2.0], [2.0, 3.0]])
+    value, gradient = ml.value_and_grad(ml.wmape)(prediction, target, axis=1, empty=empty)
+    np.testing.assert_array_equal(engine.numpy(value), [empty, 0.25])
+    np.testing.assert_array_equal(engine.numpy(gradient), [[0.0, 0.0], [0.25, 0.0]])
+
+
+def test_vectors_of_zeros_have_no_direction(engine: Engine) -> None:
+    prediction = engine.array([[0.0, 0.0], [1.0, 2.0], [0.0, 0.0]])
+    target = engine.array([[1.0, 2.0], [0.0, 0.0], [0.0, 0.0]])
+    value, gradient = ml.value_and_grad(ml.cosine_distance)(prediction, target)
+    np.testing.assert_array_equal(engine.numpy(value), np.ones(3))
+    np.testing.assert_array_equal(engine.numpy(gradient), np.zeros((3, 2)))
+
+
+def test_there_is_no_reduction() -> None:
+    functions: tuple[Any, ...] = (ml.wmape, ml.cosine_distance)
+    for function in functions:
+        with pytest.raises(TypeError, match="has no option reduction; the options are weight"):
+            function([1.0], [1.0], reduction="sum")
+
+
+@functions
+@axes
+@pytest.mark.slow
+def test_large_arrays(tuned_engine: Engine, function: Any, definition: Any, axis: Any) -> None:
+    prediction, target = RNG.standard_normal((2, 1500, 800)) + 0.25
+    options: dict[str, Any] = {"axis": axis}
+    value, gradient = ml.value_and_grad(function)(
+        tuned_engine.array(prediction), tuned_engine.array(target), **options
+    )
+    alone = function(tuned_engine.array(prediction), tuned_engine.array(target), **options)
+    expected = definition(prediction, target, np.ones(prediction.shape), axis)
+    for result in (value, alone):
+        np.testing.assert_allclose(tuned_engine.numpy(result), expected, rtol=1e-4)
+    # Along the gradient the loss changes by the square of its length.
+    slope = tuned_engine.numpy(gradient).astype(float)
+    step = 1e-4 / np.sqrt(np.sum(slope**2))
+    ahead = np.sum(definition(prediction + step * slope, target, np.ones(prediction.shape), axis))
+    behind = np.sum(definition(prediction - step * slope, target, np.ones(prediction.shape), axis))
+    assert (ahead - behind) / (2 * step) == pytest.approx(np.sum(slope**2), rel=1e-3)

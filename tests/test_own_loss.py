@@ -1,0 +1,155 @@
+"""make_loss: a loss of the caller's own is a loss like any other."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import multiloss as ml
+from engines import Engine
+
+PREDICTION = np.array([[0.5, -1.25, 3.0], [2.0, 0.0, -0.75]])
+TARGET = np.array([[1.0, -1.0, 0.5], [2.0, -3.0, 0.75]])
+
+
+def cubic(xp: Any, prediction: Any, target: Any, scale: Any = 1.0) -> Any:
+    """Return the third power of the absolute residual."""
+    residual = (prediction - target) / scale
+    return xp.maximum(residual, -residual) ** 3
+
+
+def cubic_slope(xp: Any, prediction: Any, target: Any, scale: Any = 1.0) -> Any:
+    residual = (prediction - target) / scale
+    return 3 / scale * residual * xp.abs(residual)
+
+
+with_slope = ml.make_loss(cubic, cubic_slope)
+without_slope = ml.make_loss(cubic)
+DIFFERENTIATING = ("torch", "jax", "jax-x64")
+
+
+def test_every_option(engine: Engine) -> None:
+    weight, mask = np.array([[1.0, 2.0, 0.5]]), np.array([[True], [False]])
+    value, gradient = ml.value_and_grad(with_slope)(
+        engine.array(PREDICTION),
+        engine.array(TARGET),
+        weight=engine.array(weight),
+        where=engine.array(mask, "bool"),
+        axis=1,
+        empty=-1.0,
+        scale=2.0,
+    )
+    residual = (PREDICTION - TARGET)[0] / 2
+    expected = np.sum(weight[0] * np.abs(residual) ** 3) / 3.5
+    np.testing.assert_allclose(engine.numpy(value), [expected, -1.0], rtol=1e-6)
+    slope = weight[0] * 1.5 * residual * np.abs(residual) / 3.5
+    np.testing.assert_allclose(engine.numpy(gradient), [slope, np.zeros(3)], rtol=1e-6)
+
+
+def test_without_a_slope(engine: Engine) -> None:
+    operands = engine.array(PREDICTION), engine.array(TARGET)
+    value = without_slope(*operands, scale=engine.array([[1.0, 2.0, 4.0]]))
+    expected = np.mean(np.abs((PREDICTION - TARGET) / [[1, 2, 4]]) ** 3)
+    np.testing.assert_allclose(engine.numpy(value), expected, rtol=1e-6)
+    if engine.name in DIFFERENTIATING:
+        result = ml.value_and_grad(without_slope)(*operands, weight=engine.array([[1.0, 2.0, 3.0]]))
+        closed = ml.value_and_grad(with_slope)(*operands, weight=engine.array([[1.0, 2.0, 3.0]]))
+        for found, reference in zip(result, closed, strict=True):
+            np.testing.assert_allclose(engine.numpy(found), engine.numpy(reference), rtol=1e-6)
+        return
+    with pytest.raises(TypeError, match="cubic has no slope, and "):
+        ml.value_and_grad(without_slope)(*operands)
+
+
+def test_stretched_prediction_without_a_slope(engine: Engine) -> None:
+    if engine.name not in DIFFERENTIATING:
+        return
+    row, target = engine.array(PREDICTION[0]), engine.array(TARGET)
+    _, gradient = ml.value_and_grad(without_slope)(row, target, broadcast=True)
+    _, closed = ml.value_and_grad(with_slope)(row, target, broadcast=True)
+    np.testing.assert_allclose(engine.numpy(gradient), engine.numpy(closed), rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_large_arrays(tuned_engine: Engine) -> None:
+    rng = np.random.default_rng(0)
+    prediction, target = rng.standard_normal((2, 2000, 700))
+    scale = rng.random((1, 700)) + 0.5
+    value, gradient = ml.value_and_grad(with_slope)(
+        tuned_engine.array(prediction), tuned_engine.array(target), scale=tuned_engine.array(scale)
+    )
+    residual = (prediction - target) / scale
+    np.testing.assert_allclose(tuned_engine.numpy(value), np.mean(np.abs(residual) ** 3), rtol=1e-5)
+    np.testing.assert_allclose(
+        tuned_engine.numpy(gradient),
+        3 / scale * residual * np.abs(residual) / residual.size,
+        rtol=1e-3,
+        atol=1e-11,
+    )
+
+
+def test_result_may_be_an_operand(engine: Engine) -> None:
+    identity = ml.make_loss(
+        lambda _xp, prediction, _target: prediction, lambda xp, y, _t: xp.ones_like(y)
+    )
+    prediction = engine.array(PREDICTION)
+    weight = engine.array(PREDICTION)
+    value, gradient = ml.value_and_grad(identity)(
+        prediction, engine.array(TARGET), weight=weight, reduction="sum"
+    )
+    np.testing.assert_allclose(engine.numpy(value), np.sum(PREDICTION**2), rtol=1e-6)
+    np.testing.assert_allclose(engine.numpy(gradient), PREDICTION)
+    np.testing.assert_array_equal(engine.numpy(prediction), PREDICTION)
+
+
+def test_keyword_only_parameters_and_no_defaults() -> None:
+    @ml.make_loss
+    def power(_xp: Any, prediction: Any, target: Any, *, p: float) -> Any:
+        return abs(prediction - target) ** p
+
+    assert power(np.array([3.0]), 1.0, p=3) == 8.0
+    with pytest.raises(TypeError, match="power needs p; pass it as a keyword"):
+        power([3.0], [1.0])
+    with pytest.raises(TypeError, match="power has no option q; the options are p, weight"):
+        power([3.0], [1.0], p=3, q=1)
+    with pytest.raises(ValueError, match="p=nan is out of bounds"):
+        power([3.0], [1.0], p=float("nan"))
+
+
+def test_name_and_docstring() -> None:
+    assert with_slope.__name__ == "cubic"  # type: ignore[attr-defined]  # a function has one
+    assert with_slope.__doc__ == "Return the third power of the absolute residual."
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "make_loss takes a function of xp, prediction and target, got None"),
+        (lambda prediction, target: prediction - target, "write it as (xp, prediction, target)"),
+        (lambda xp, *operands: operands, "write it as (xp, prediction, target)"),  # noqa: ARG005
+    ],
+    ids=["none", "two arguments", "variadic"],
+)
+def test_what_is_no_value_function(value: Any, message: str) -> None:
+    with pytest.raises(TypeError) as raised:
+        ml.make_loss(value)
+    assert message in str(raised.value)
+
+
+def test_parameter_named_as_an_option() -> None:
+    with pytest.raises(ValueError, match="has a parameter weight, the name of an option"):
+        ml.make_loss(lambda xp, y, t, weight: y)  # noqa: ARG005
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (lambda xp, y, t: xp.sum(y - t), "returned the shape ()"),
+        (lambda xp, y, t: 1.0, "returned a float"),  # noqa: ARG005
+    ],
+    ids=["reduced", "number"],
+)
+def test_value_of_the_wrong_shape(engine: Engine, value: Any, message: str) -> None:
+    with pytest.raises(ValueError, match="one number for each element") as raised:
+        ml.make_loss(value)(engine.array(PREDICTION), engine.array(TARGET))
+    assert message in str(raised.value)
