@@ -59,24 +59,26 @@ def _wait(loss: Any, y: Any, t: Any) -> Any:
     return wait(loss(y, t))
 
 
-def _waiting(**functions: Any) -> dict[str, Any]:
-    names = {"ours": OURS}
-    return {names.get(name, name): partial(_wait, function) for name, function in functions.items()}
-
-
+_FUNCTIONS: Family = {
+    "mae": {OURS: ml.mae, "keras": lambda y, t: keras.losses.mean_absolute_error(t, y)},
+    "mape": {
+        OURS: ml.mape,
+        "keras": lambda y, t: keras.losses.mean_absolute_percentage_error(t, y),
+    },
+    "msle": {
+        OURS: ml.msle,
+        "keras": lambda y, t: keras.losses.mean_squared_logarithmic_error(t, y),
+    },
+    "huber": {OURS: ml.huber, "optax": lambda y, t: optax.huber_loss(y, t).mean()},
+    "log_cosh": {OURS: ml.log_cosh, "optax": lambda y, t: optax.log_cosh(y, t).mean()},
+    "poisson_nll": {
+        OURS: partial(ml.poisson_nll, log_input=False),
+        "keras": lambda y, t: keras.losses.poisson(t, y),
+    },
+    "cosine_distance": {OURS: ml.cosine_distance, "optax": optax.cosine_distance},
+}
+# Each call waits for its result.
 FAMILY: Family = {
-    "mae": _waiting(ours=ml.mae, keras=lambda y, t: keras.losses.mean_absolute_error(t, y)),
-    "mape": _waiting(
-        ours=ml.mape, keras=lambda y, t: keras.losses.mean_absolute_percentage_error(t, y)
-    ),
-    "msle": _waiting(
-        ours=ml.msle, keras=lambda y, t: keras.losses.mean_squared_logarithmic_error(t, y)
-    ),
-    "huber": _waiting(ours=ml.huber, optax=lambda y, t: optax.huber_loss(y, t).mean()),
-    "log_cosh": _waiting(ours=ml.log_cosh, optax=lambda y, t: optax.log_cosh(y, t).mean()),
-    "poisson_nll": _waiting(
-        ours=partial(ml.poisson_nll, log_input=False),
-        keras=lambda y, t: keras.losses.poisson(t, y),
-    ),
-    "cosine_distance": _waiting(ours=ml.cosine_distance, optax=optax.cosine_distance),
+    loss: {name: partial(_wait, function) for name, function in functions.items()}
+    for loss, functions in _FUNCTIONS.items()
 }

@@ -18,6 +18,7 @@ _NEED_ALL_ENGINES = (
     "test_pandas.py",
     "test_readme.py",
     "test_torch.py",
+    "test_ways.py",
 )
 
 
@@ -43,6 +44,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(fixture, chosen, indirect=True)
 
 
+# The engines on which the quick run takes every row of the table.
+_QUICK_ENGINES = (None, "numpy", "torch")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave to the full run what takes long to compile: the table of losses on every engine."""
     for item in items:
@@ -50,10 +55,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_rare = given.get("name") in set(LOSSES) - set(KINDS)
         if is_rare and given.get("engine") not in _QUICK_ENGINES:
             item.add_marker(pytest.mark.slow)
-
-
-# The engines on which the quick run takes every row of the table.
-_QUICK_ENGINES = (None, "numpy", "torch")
 
 
 @pytest.fixture

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 
 import multiloss as ml
+from losses import LOSSES
 from multiloss.__main__ import definition, losses, main, peers, signature
 
 ROOT = Path(__file__).parent.parent
 
 
 def test_what_is_a_loss() -> None:
-    assert len(losses()) == 28
+    rows = {name.partition("-")[0] for name in LOSSES}
+    assert set(losses()) == rows | {"wmape", "cosine_distance"}
     assert not {"value_and_grad", "make_loss", "__version__"} & set(losses())
 
 
@@ -81,7 +83,7 @@ def test_show_draws_value_and_slope(tmp_path: Path) -> None:
         (["value_and_grad"], "'value_and_grad' is no loss"),
         (["gaussian_nll"], "gaussian_nll needs variance; write 'gaussian_nll(variance=1.0)'"),
         (["huber(delta=-1)"], "delta=-1 is out of bounds; pass a positive number"),
-        (["huber(beta=1)"], "huber has no option beta; the options are delta, "),
+        (["huber(beta=1)"], "huber has no option beta; help(huber)"),
     ],
     ids=str,
 )

@@ -21,6 +21,8 @@ MASK = np.array([[True, False, True], [False, False, False]])
 
 LOSSES: dict[str, Any] = {
     "mean": ml.mse,
+    "rmse": ml.rmse,
+    "huber": partial(ml.huber, delta=0.75),
     "sum": ml.sse,
     "none": partial(ml.mse, reduction="none"),
     "axis": partial(ml.mse, axis=0, keepdims=True, half=True),
@@ -28,6 +30,21 @@ LOSSES: dict[str, Any] = {
     "weight": partial(ml.mse, weight=np.array([[1.0], [3.0]], np.float32)),
 }
 losses = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+
+
+@pytest.mark.parametrize("loss", [ml.wmape, ml.cosine_distance], ids=["wmape", "cosine"])
+def test_losses_of_two_formulas_under_transformations(loss: Any) -> None:
+    prediction, target = jnp.asarray(PREDICTION), jnp.asarray(TARGETS)
+    weight = jnp.asarray([[1.0], [2.0]])
+
+    def total(y: Any) -> Any:
+        return loss(y, target, weight=weight, where=MASK, axis=0).sum()
+
+    gradient = jax.jit(jax.grad(total))(prediction)
+    _, closed = ml.value_and_grad(loss)(prediction, target, weight=weight, where=MASK, axis=0)
+    np.testing.assert_allclose(gradient, closed, rtol=1e-5, atol=1e-6)
+    rows = jax.vmap(lambda y, t: loss(y, t, axis=None))(prediction, target)
+    np.testing.assert_allclose(rows, loss(prediction, target, axis=1), rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_keyword_only_parameters_and_no_defaults() -> None:
     assert power(np.array([3.0]), 1.0, p=3) == 8.0
     with pytest.raises(TypeError, match="power needs p; pass it as a keyword"):
         power([3.0], [1.0])
-    with pytest.raises(TypeError, match="power has no option q; the options are p, weight"):
+    with pytest.raises(TypeError, match="power has no option q; help"):
         power([3.0], [1.0], p=3, q=1)
     with pytest.raises(ValueError, match="p=nan is out of bounds"):
         power([3.0], [1.0], p=float("nan"))
@@ -124,7 +124,7 @@ def test_name_and_docstring() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (None, "make_loss takes a function of xp, prediction and target, got None"),
+        (None, "make_loss takes functions of xp, prediction and target, got None"),
         (lambda prediction, target: prediction - target, "write it as (xp, prediction, target)"),
         (lambda xp, *operands: operands, "write it as (xp, prediction, target)"),  # noqa: ARG005
     ],
@@ -137,7 +137,11 @@ def test_what_is_no_value_function(value: Any, message: str) -> None:
 
 
 def test_parameter_named_as_an_option() -> None:
-    with pytest.raises(ValueError, match="has a parameter weight, the name of an option"):
+    with pytest.raises(TypeError, match="make_loss takes functions of xp, prediction and"):
+        ml.make_loss(cubic, 3)  # type: ignore[arg-type]  # the mistake under test
+    with pytest.raises(ValueError, match="has a parameter prediction, the name of an argument"):
+        ml.make_loss(lambda xp, y, t, prediction: y)  # noqa: ARG005
+    with pytest.raises(ValueError, match="has a parameter weight, the name of an argument"):
         ml.make_loss(lambda xp, y, t, weight: y)  # noqa: ARG005
 
 

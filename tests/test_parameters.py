@@ -141,7 +141,7 @@ def test_parameter_that_is_no_number(engine: Engine, delta: Any) -> None:
 
 def test_exponent_of_a_norm_has_no_axes(engine: Engine) -> None:
     prediction, target = operands(engine, ml.minkowski)
-    with pytest.raises(ValueError, match="is not one number; pass one for all"):
+    with pytest.raises(ValueError, match="; pass one number, or a 0-d array"):
         ml.minkowski(prediction, target, p=engine.array([[1.0, 2.0, 3.0]]))
     for p in (0.5, np.inf):
         with pytest.raises(ValueError, match=f"p={p} is out of bounds; pass a finite number of"):
@@ -164,9 +164,10 @@ def test_several_quantiles_at_once(engine: Engine) -> None:
 
 
 def test_unknown_option() -> None:
-    with pytest.raises(TypeError, match="huber has no option wieght; the options are delta, ") as e:
+    with pytest.raises(TypeError, match=r"huber has no option wieght; help\(huber\) tells"):
         ml.huber([1.0], [2.0], wieght=[1.0])  # type: ignore[call-arg]  # the mistake under test
-    assert "weight, where, axis" in str(e.value)
+    with pytest.raises(TypeError, match="huber has no option half;"):
+        ml.huber([1.0], [2.0], half=True)  # type: ignore[call-arg]  # ditto
 
 
 def test_complex_numbers(engine: Engine) -> None:

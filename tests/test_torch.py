@@ -14,7 +14,7 @@ from torch._dynamo.testing import CompileCounter
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 
 import multiloss as ml
-from multiloss.torch import MSELoss, SSELoss
+from multiloss.torch import MSELoss, RegressionLoss, SSELoss
 from reference import REFERENCES, TARGET, Reference
 
 references = pytest.mark.parametrize(
@@ -35,6 +35,11 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "axis": partial(ml.mse, axis=0, keepdims=True, half=True),
     "where": partial(ml.mse, where=MASK, axis=1),
     "no element": partial(ml.mse, where=torch.zeros_like(MASK), empty=0.0),
+    "rmse": ml.rmse,
+    "huber": partial(ml.huber, delta=0.5),
+    "barron": partial(ml.barron, alpha=torch.tensor([[-2.0, 0.5, 1.0]], dtype=torch.float64)),
+    "wmape": partial(ml.wmape, axis=0),
+    "cosine_distance": ml.cosine_distance,
 }
 losses = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 
@@ -64,6 +69,65 @@ def test_closed_form_equals_autograd(loss: Any) -> None:
     hessian = torch.func.hessian(lambda y: loss(y, target).sum())(prediction.detach())
     torch.testing.assert_close(second, hessian.reshape(6, 6).sum(0).reshape(2, 3))
     torch.testing.assert_close(value, loss(prediction, target), equal_nan=True)
+
+
+def test_module_of_any_loss_learns_its_parameters() -> None:
+    delta = torch.nn.Parameter(torch.tensor(0.5))
+    module = RegressionLoss(ml.huber, delta=delta, reduction="sum")
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    prediction, target = torch.tensor([0.0, 3.0]), torch.tensor([0.0, 1.0])
+    module(prediction, target).backward()
+    optimizer.step()
+    # d/dδ of δ (|r| - δ/2) is |r| - δ: 2 - 0.5, times the rate.
+    assert delta.item() == pytest.approx(0.5 - 0.1 * 1.5)
+    assert list(module.state_dict()) == ["delta"]
+    assert "huber" in repr(module)
+    assert "reduction=sum" in repr(module)
+
+
+def test_module_of_any_loss_moves_its_tensors_and_takes_options() -> None:
+    module = RegressionLoss(ml.pinball, q=torch.tensor([[0.1, 0.9]]))
+    assert [name for name, _ in module.named_buffers()] == ["q"]
+    assert not list(module.parameters())
+    assert dict(module.double().named_buffers())["q"].dtype == torch.float64
+    value = module(torch.zeros(1, 2), torch.ones(1, 2), weight=torch.tensor([[1.0, 3.0]]))
+    assert value.item() == pytest.approx((0.1 + 3 * 0.9) / 4)
+    with pytest.raises(TypeError, match="RegressionLoss takes a loss such as"):
+        RegressionLoss(None)  # type: ignore[arg-type]  # the mistake under test
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["huber", "tukey_biweight", "mape", "minkowski", "gaussian_nll"])
+def test_compiled_loss_takes_a_number_that_changes(name: str) -> None:
+    parameter = {"huber": "delta", "tukey_biweight": "scale", "mape": "eps", "minkowski": "p"}.get(
+        name, "variance"
+    )
+    function: Any = getattr(ml, name)
+
+    def loss(y: Any, t: Any, value: float) -> Any:
+        return function(y, t, **{parameter: value})
+
+    torch.compiler.reset()
+    compiled: Any = torch.compile(loss, fullgraph=True)
+    prediction, target = double(4, 3), double(4, 3, seed=1)
+    for value in (1.5, 1.75, 3.0):
+        torch.testing.assert_close(
+            compiled(prediction, target, value), function(prediction, target, **{parameter: value})
+        )
+
+
+@pytest.mark.parametrize("function", [ml.mae, ml.huber, ml.smooth_l1, ml.mse])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_kernels_are_the_formulas(function: Any, reduction: str) -> None:
+    prediction, target = double(20, 3), double(20, 3, seed=1)
+    prediction[0, 0] = target[0, 0]
+    fused = function(prediction.requires_grad_(), target, reduction=reduction)
+    # Weights keep the kernel away.
+    plain = function(prediction, target, reduction=reduction, weight=torch.ones(1, 1))
+    torch.testing.assert_close(fused, plain)
+    (gradient,) = torch.autograd.grad(fused, prediction)
+    (expected,) = torch.autograd.grad(plain, prediction)
+    torch.testing.assert_close(gradient, expected)
 
 
 LARGE = (700, 900)  # from here on one node of the graph, and blocks

@@ -5,6 +5,7 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import array_api_strict
 import numpy as np
 import pytest
 
@@ -168,6 +169,48 @@ def test_large_sums_in_single_precision_stay_accurate(tuned_engine: Engine) -> N
     )
     by_column = tuned_engine.numpy(ml.mse(prediction, zeros, axis=0))
     np.testing.assert_allclose(by_column, [square, square], rtol=1e-5)
+
+
+FAMILY: dict[str, tuple[Any, dict[str, Any]]] = {
+    "rmse": (ml.rmse, {}),
+    "rmse by column": (ml.rmse, {"axis": 0}),
+    "minkowski": (ml.minkowski, {"p": 3.0}),
+    "mae": (ml.mae, {}),
+    "huber": (ml.huber, {"delta": 0.5}),
+    "msle": (ml.msle, {}),
+    "poisson_deviance": (ml.poisson_deviance, {}),
+    "barron": (ml.barron, {"alpha": np.linspace(-2, 2, 1033).reshape(1, -1)}),
+    "gaussian_nll": (ml.gaussian_nll, {"variance": np.abs(TARGET) + 0.5}),
+}
+
+
+@pytest.mark.parametrize(("loss", "options"), FAMILY.values(), ids=FAMILY)
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+def test_the_family_in_blocks(
+    tuned_engine: Engine, loss: Any, options: Any, weighted: bool
+) -> None:
+    operands: dict[str, Any] = {
+        "prediction": np.abs(PREDICTION) + 0.5,
+        "target": np.abs(TARGET) + 0.5,
+    }
+    if weighted:
+        operands |= {"weight": np.abs(TARGET[:, :1]), "where": PREDICTION > -1.0}
+    parameters = {key: each for key, each in options.items() if isinstance(each, np.ndarray)}
+    rest = {key: each for key, each in options.items() if key not in parameters}
+
+    def run(asarray: Any) -> Any:
+        arrays = {key: asarray(each) for key, each in {**operands, **parameters}.items()}
+        return ml.value_and_grad(loss)(**arrays, **rest), loss(**arrays, **rest)
+
+    # The plain way is that of an engine nobody has tuned for.
+    (value, gradient), alone = run(array_api_strict.asarray)
+    (ours, slopes), ours_alone = run(lambda array: tuned_engine.array(array, str(array.dtype)))
+    rtol = 100 * tuned_engine.eps(ours)
+    for result, reference in ((ours, value), (ours_alone, alone), (slopes, gradient)):
+        expected = np.asarray(reference)
+        np.testing.assert_allclose(
+            tuned_engine.numpy(result), expected, rtol=rtol, atol=rtol * np.abs(expected).max()
+        )
 
 
 MEMORY: dict[str, tuple[Any, dict[str, Any]]] = {

@@ -81,7 +81,7 @@ def definition(loss: Callable[..., Any]) -> str:
 def peers(loss: Callable[..., Any]) -> list[str]:
     """Return the functions of other packages that the docstring says are the same."""
     text = (inspect.getdoc(loss) or "").partition("Same definition:")[2].partition("\n\n")[0]
-    return [] if text.startswith(" none") else re.findall(r"``([\w.]+)``", text)
+    return re.findall(r"``([^`]+)``", text)
 
 
 def print_table() -> None:

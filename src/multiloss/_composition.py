@@ -1,26 +1,22 @@
-"""The losses that are no sum over elements: they run one formula after another."""
+"""The two losses that take more than one formula: they run one after another."""
 
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
-from multiloss._engines import Engine
-from multiloss._evaluation import Differentiated, ValueAndGradient, unknown_option
+from multiloss._evaluation import ValueAndGradient, unknown_option, unwrapped
 from multiloss._formulas.absolute import absolute_error, absolute_target
 from multiloss._formulas.direction import (
     difference_of_directions,
     length_of_prediction,
     length_of_target,
 )
-from multiloss._formulas.formula import Formula
 from multiloss._operands import admit
 from multiloss._reduction import NAN, Reduction, as_dtype_of, checked_empty, drop_axes
 from multiloss._selection import Operands, selected_weight
 from multiloss._shapes import normalized_axis
 from multiloss._typing import Array, ArrayT, Axis, Namespace, Operand
 
-_OPTIONS = ("weight", "where", "axis", "keepdims", "broadcast")
 
-
-def evaluate_share(
+def evaluate_wmape(
     prediction: ArrayT,
     target: Operand,
     *,
@@ -34,19 +30,22 @@ def evaluate_share(
 ) -> ArrayT:
     """Return Σ w |y - t| / Σ w |t|, and ``empty`` where there is nothing below the line."""
     if unknown:
-        raise TypeError(unknown_option("wmape", unknown, (*_OPTIONS, "empty")))
+        raise TypeError(unknown_option("wmape", unknown))
     empty = checked_empty(empty)
-    run = _Run.of(prediction)
+    given, with_gradient = unwrapped(prediction)
     engine, operands = admit(
-        absolute_error, run.prediction, target, weight=weight, where=where, broadcast=broadcast
+        absolute_error, given, target, weight=weight, where=where, broadcast=broadcast
     )
-    sum_over = _sum_over(axis, operands)
-    total = engine.value(absolute_target, operands, sum_over)
+    reduction = _sum_over(axis, operands)
+    total = engine.value(absolute_target, operands, reduction)
     # A sum of errors, of which each element has the weight w / Σ w |t|.
     operands = operands._replace(weight=engine.compute(_shares, operands, total))
-    result = run(engine, absolute_error, operands, sum_over)
-    wanted = sum_over._replace(keepdims=keepdims)
-    return cast(ArrayT, run.finished(engine, result, total == 0, empty, wanted))
+    way = engine.value_and_grad if with_gradient else engine.value
+    result = way(absolute_error, operands, reduction)
+    value, *gradient = result if with_gradient else (result,)
+    reduction = reduction._replace(keepdims=keepdims)
+    value = engine.compute(_replaced, value, total == 0, empty, reduction)
+    return cast(ArrayT, ValueAndGradient(value, *gradient) if gradient else value)
 
 
 def _shares(xp: Namespace, operands: Operands, total: Array) -> Array:
@@ -57,38 +56,41 @@ def _shares(xp: Namespace, operands: Operands, total: Array) -> Array:
     return xp.where(nothing, 0.0, xp.where(total < xp.inf, shares, xp.nan))
 
 
-def evaluate_angle(
+def evaluate_cosine_distance(
     prediction: ArrayT,
     target: Operand,
     *,
+    axis: Axis,
     weight: Operand | None = None,
     where: Operand | None = None,
-    axis: Axis = -1,
     keepdims: bool = False,
     broadcast: bool = False,
     **unknown: object,
 ) -> ArrayT:
     """Return 1 - cos(y, t) of vectors, and 1 where one of them is zero."""
     if unknown:
-        raise TypeError(unknown_option("cosine_distance", unknown, _OPTIONS))
+        raise TypeError(unknown_option("cosine_distance", unknown))
+    given, with_gradient = unwrapped(prediction)
     formula = difference_of_directions
-    run = _Run.of(prediction)
     engine, operands = admit(
-        formula, run.prediction, target, weight=weight, where=where, broadcast=broadcast
+        formula, given, target, weight=weight, where=where, broadcast=broadcast
     )
-    sum_over = _sum_over(axis, operands)
+    reduction = _sum_over(axis, operands)
     lengths = [
-        engine.value(each, operands, sum_over) for each in (length_of_prediction, length_of_target)
+        engine.value(each, operands, reduction) for each in (length_of_prediction, length_of_target)
     ]
     no_direction = (lengths[0] == 0) | (lengths[1] == 0)
     without = 1.0 + 0.0 * (lengths[0] + lengths[1])  # NaN if one of them is
     lengths = [engine.compute(_divisor, length, no_direction) for length in lengths]
     # A sum of squares, now that both lengths are known. Its gradient needs the sum itself.
-    distance = engine.value(formula, operands._replace(parameters=(*lengths, 0.0)), sum_over)
-    operands = operands._replace(parameters=(*lengths, distance))
-    result = run(engine, formula, operands, sum_over) if run.is_differentiated else distance
-    wanted = sum_over._replace(keepdims=keepdims)
-    return cast(ArrayT, run.finished(engine, result, no_direction, without, wanted))
+    value = engine.value(formula, operands._replace(parameters=(*lengths, None)), reduction)
+    gradient: list[Any] = []
+    if with_gradient:
+        operands = operands._replace(parameters=(*lengths, value))
+        value, *gradient = engine.value_and_grad(formula, operands, reduction)
+    reduction = reduction._replace(keepdims=keepdims)
+    value = engine.compute(_replaced, value, no_direction, without, reduction)
+    return cast(ArrayT, ValueAndGradient(value, *gradient) if gradient else value)
 
 
 def _divisor(xp: Namespace, length: Array, no_direction: Array) -> Array:
@@ -101,35 +103,9 @@ def _sum_over(axis: Axis, operands: Operands) -> Reduction:
     return Reduction("sum", axes, keepdims=True, scale=1.0, empty=NAN)
 
 
-class _Run(NamedTuple):
-    """How to run a formula: with its gradient, where value_and_grad() asks for it."""
-
-    prediction: Operand
-    is_differentiated: bool
-
-    @classmethod
-    def of(cls, prediction: Operand) -> "_Run":
-        if isinstance(prediction, Differentiated):
-            return cls(prediction.prediction, is_differentiated=True)
-        return cls(prediction, is_differentiated=False)
-
-    def __call__(
-        self, engine: Engine, formula: Formula, operands: Operands, reduction: Reduction
-    ) -> Any:
-        way = engine.value_and_grad if self.is_differentiated else engine.value
-        return way(formula, operands, reduction)
-
-    def finished(
-        self, engine: Engine, result: Any, exceptional: Array, instead: Any, reduction: Reduction
-    ) -> Any:
-        """Return the result with another value in some places, without the axes it has kept."""
-        value, *gradient = result if self.is_differentiated else (result,)
-        value = engine.compute(_finished, value, exceptional, instead, reduction)
-        return ValueAndGradient(value, *gradient) if gradient else value
-
-
-def _finished(
+def _replaced(
     xp: Namespace, value: Array, exceptional: Array, instead: Any, reduction: Reduction
 ) -> Array:
+    """Return a value with another in some places, without the axes that it has kept."""
     result = as_dtype_of(xp, xp.where(exceptional, instead, value), value)
     return drop_axes(xp, result, reduction)

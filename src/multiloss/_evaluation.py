@@ -1,6 +1,6 @@
 """How every loss is evaluated: through the door, then by the engine of its operands."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, cast
 
 from multiloss._formulas.formula import Formula
@@ -14,7 +14,7 @@ _MEAN = Reduction("mean", axis=None, keepdims=False, scale=1.0, empty=NAN)
 
 
 class Differentiated(NamedTuple):
-    """A prediction that asks for the gradient too; made by value_and_grad(), read by evaluate().
+    """A prediction that asks for the gradient too; made by value_and_grad(), read by the losses.
 
     A named tuple is a pytree, and so passes through jitted and compiled functions.
     """
@@ -46,12 +46,12 @@ def evaluate(
 ) -> ArrayT:
     """Return the loss; the loss and its gradient where value_and_grad() asks for both."""
     if half and not formula.has_half:
-        unknown = {"half": half, **unknown}
+        unknown = {"half": half}
     if unknown:
-        names = (spec.name for spec in formula.parameters)
-        raise TypeError(unknown_option(formula.name, unknown, (*names, *OPTIONS)))
-    is_differentiated = isinstance(prediction, Differentiated)
-    given = prediction.prediction if isinstance(prediction, Differentiated) else prediction
+        raise TypeError(unknown_option(formula.name, unknown))
+    # As unwrapped() does, without its call: this is the way of every small loss.
+    with_gradient = isinstance(prediction, Differentiated)
+    given = cast(Differentiated, prediction).prediction if with_gradient else prediction
     engine, operands = admit(
         formula, given, target, parameters, weight=weight, where=where, broadcast=broadcast
     )
@@ -64,7 +64,7 @@ def evaluate(
             0.5 if half else 1.0,
             checked_empty(empty),
         )
-    if is_differentiated:
+    if with_gradient:
         pair = ValueAndGradient(*engine.value_and_grad(formula, operands, checked))
         return cast(ArrayT, pair)
     return cast(ArrayT, engine.value(formula, operands, checked))
@@ -73,11 +73,12 @@ def evaluate(
 def value_and_grad(loss: Callable[P, R]) -> Callable[P, tuple[R, R]]:
     """Return a function that gives a loss and its gradient with respect to the prediction.
 
-    The gradient is the closed form, on every engine: it needs no automatic differentiation, and
-    is itself differentiable where the engine is. Where the loss is not a scalar, it is the gradient
-    of the sum of its elements. It has the shape and the floating-point dtype of the prediction;
-    that of an integer prediction has the dtype of the loss. For complex predictions it is the
-    direction of steepest ascent, as in PyTorch; ``jax.grad`` returns its conjugate.
+    The gradient is the closed form, on every engine: it needs no automatic differentiation (but
+    for a loss of :func:`make_loss` that has no slope), and is itself differentiable where the
+    engine is. Where the loss is not a scalar, it is the gradient of the sum of its elements. It
+    has the shape and the floating-point dtype of the prediction; that of an integer prediction
+    has the dtype of the loss. For complex predictions it is the direction of steepest ascent, as
+    in PyTorch; ``jax.grad`` returns its conjugate.
 
     Parameters
     ----------
@@ -94,7 +95,8 @@ def value_and_grad(loss: Callable[P, R]) -> Callable[P, tuple[R, R]]:
     Raises
     ------
     TypeError
-        If ``loss`` cannot be called, or is no loss of this package.
+        If ``loss`` cannot be called, is no loss of this package, or one of :func:`make_loss`
+        without a slope, on an engine that has no automatic differentiation to find it.
 
     Examples
     --------
@@ -123,12 +125,16 @@ def value_and_grad(loss: Callable[P, R]) -> Callable[P, tuple[R, R]]:
     return cast(Callable[P, tuple[R, R]], with_gradient)
 
 
-OPTIONS = ("weight", "where", "axis", "keepdims", "reduction", "broadcast", "empty")
+def unwrapped(prediction: Operand) -> tuple[Operand, bool]:
+    """Return the prediction itself, and whether it asks for the gradient too."""
+    if isinstance(prediction, Differentiated):
+        return prediction.prediction, True
+    return prediction, False
 
 
-def unknown_option(name: str, unknown: Mapping[str, object], options: tuple[str, ...]) -> str:
-    """Return what to say about a keyword that is none of the options of a loss."""
-    return f"{name} has no option {', '.join(unknown)}; the options are {', '.join(options)}"
+def unknown_option(name: str, unknown: Iterable[str]) -> str:
+    """Return what to say about keywords that are no options of a loss."""
+    return f"{name} has no option {', '.join(unknown)}; help({name}) tells which it has"
 
 
 def _name_of(function: object) -> str:

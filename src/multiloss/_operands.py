@@ -14,7 +14,7 @@ from multiloss._dtypes import (
 )
 from multiloss._engines import NUMBERS, NUMPY, Engine, engine_of
 from multiloss._engines._quiet import quietly
-from multiloss._formulas.formula import Formula, ParameterOf
+from multiloss._formulas.formula import Formula, ParameterSpec
 from multiloss._selection import Operands, as_is
 from multiloss._shapes import broadcast_shape, equal_shapes, fits
 from multiloss._typing import Array, DType, Operand, Shape
@@ -83,7 +83,7 @@ def admit(
     return engine, operands
 
 
-def _checked_parameter(spec: ParameterOf, value: Operand) -> Operand:
+def _checked_parameter(spec: ParameterSpec, value: Operand) -> Operand:
     """Return a parameter, a number as a float; raise ValueError if that is out of its domain."""
     if not isinstance(value, (int, float)):
         return value
@@ -93,11 +93,11 @@ def _checked_parameter(spec: ParameterOf, value: Operand) -> Operand:
     return number
 
 
-def _stays_a_number(spec: ParameterOf, value: Operand) -> bool:
+def _stays_a_number(spec: ParameterSpec, value: Operand) -> bool:
     return type(value) is float and not spec.is_array
 
 
-def _in_domain(engine: Engine, spec: ParameterOf, array: Array, dtype: DType) -> Array:
+def _in_domain(engine: Engine, spec: ParameterSpec, array: Array, dtype: DType) -> Array:
     """Convert a parameter, with NaN for what is out of its domain: traced values cannot raise."""
     if array.dtype != dtype:
         array = engine.xp.astype(array, dtype)

@@ -1,15 +1,14 @@
 """A loss of the caller's own, from its value and its slope."""
 
-import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from multiloss._evaluation import OPTIONS, evaluate
-from multiloss._formulas.formula import Domain, Elementwise, Formula, ParameterOf
+from multiloss._evaluation import evaluate
+from multiloss._formulas.formula import Domain, Elementwise, Formula, ParameterSpec
 from multiloss._reduction import as_dtype_of
 from multiloss._shapes import broadcast_shape, equal_shapes
-from multiloss._typing import Array, ArrayT, Namespace, Operand
+from multiloss._typing import Array, ArrayT, Namespace, Operand, Options
 
 _NUMBER = Domain("a number other than nan", lambda value: value == value)  # noqa: PLR0124  not NaN
 
@@ -31,7 +30,8 @@ def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = 
         each element, in the shape that both have together. All further parameters of the function
         are parameters of the loss: numbers or arrays, passed by name. It has to use array API
         functions alone, those of ``xp``, and to be differentiable where engines with automatic
-        differentiation are to find the gradient.
+        differentiation are to find the gradient. It has to be finite where prediction, target and
+        parameters are 1, which stands in for masked elements.
     slope : callable, optional
         Takes the same and returns the derivative with respect to the prediction. Without it,
         :func:`value_and_grad` needs an engine with automatic differentiation, which NumPy is not.
@@ -62,6 +62,11 @@ def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = 
     >>> ml.value_and_grad(loss)([1.0, 4.0], [0.0, 2.0], reduction="sum")
     (np.float64(17.0), array([ 4., 32.]))
     """
+    for function in (value, slope or value):
+        if not callable(function):
+            raise TypeError(
+                f"make_loss takes functions of xp, prediction and target, got {function!r}"
+            )
     name = getattr(value, "__name__", type(value).__name__)
     defaults = _parameters_of(name, value)
     names = tuple(defaults)
@@ -69,7 +74,7 @@ def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = 
         name,
         _checked(name, value, names),
         None if slope is None else _checked(name, slope, names),
-        parameters=tuple(ParameterOf(each, _NUMBER) for each in names),
+        parameters=tuple(ParameterSpec(each, _NUMBER) for each in names),
     )
 
     def loss(prediction: ArrayT, target: Operand, **options: Any) -> ArrayT:
@@ -84,13 +89,12 @@ def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = 
     return loss
 
 
+_TAKEN = ("prediction", "target", "half", *Options.__annotations__)
 _REQUIRED = inspect.Parameter.empty
 
 
 def _parameters_of(name: str, value: Callable[..., Array]) -> dict[str, Any]:
     """Return the names of the parameters behind the first three, and their defaults."""
-    if not callable(value):
-        raise TypeError(f"make_loss takes a function of xp, prediction and target, got {value!r}")
     parameters = list(inspect.signature(value).parameters.values())
     behind = parameters[3:]
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -99,9 +103,11 @@ def _parameters_of(name: str, value: Callable[..., Array]) -> dict[str, Any]:
             f"{name} takes {inspect.signature(value)}; write it as (xp, prediction, target), with "
             "each parameter of the loss by name"
         )
-    taken = [each.name for each in behind if each.name in (*OPTIONS, "half")]
+    taken = [each.name for each in behind if each.name in _TAKEN]
     if taken:
-        raise ValueError(f"{name} has a parameter {taken[0]}, the name of an option; rename it")
+        raise ValueError(
+            f"{name} has a parameter {taken[0]}, the name of an argument of every loss; rename it"
+        )
     return {each.name: each.default for each in behind}
 
 
@@ -119,7 +125,7 @@ def _checked(name: str, function: Callable[..., Array], names: tuple[str, ...]) 
             )
         return 1.0 * as_dtype_of(xp, result, prediction)
 
-    return functools.wraps(function)(elementwise)
+    return elementwise
 
 
 def _described(result: object) -> str:

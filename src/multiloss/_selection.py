@@ -15,7 +15,7 @@ class Operands(NamedTuple):
     where: Array | None
     parameters: tuple[Parameter, ...]  # of the loss, converted
     dtype: DType  # to compute in
-    weight_dtype: DType  # its real counterpart
+    real_dtype: DType  # its real counterpart
     gradient_dtype: DType  # of the gradient with respect to the prediction
     gradient_is_complex: bool
     shape: Shape  # of the loss before the reduction
@@ -58,8 +58,8 @@ def select(xp: Namespace, operands: Operands) -> Selected:
     """Convert the operands and leave out the masked elements.
 
     A masked element is replaced before the arithmetic sees it, so that a NaN there reaches neither
-    the value nor a gradient. Its place is taken by one, which is in the domain of every loss, and
-    its weight is zero.
+    the value nor a gradient. Its place is taken by one, which is in the domain of every loss of
+    this package, and its weight is zero.
     """
     prediction, target, _, where, parameters, dtype, *_ = operands
     if prediction.dtype != dtype:
@@ -78,7 +78,7 @@ def select(xp: Namespace, operands: Operands) -> Selected:
 
 def selected_weight(xp: Namespace, operands: Operands) -> Array | None:
     """Return the weights with which elements count, zero for masked ones; None stands for ones."""
-    weight, where, dtype = operands.weight, operands.where, operands.weight_dtype
+    weight, where, dtype = operands.weight, operands.where, operands.real_dtype
     if weight is not None and weight.dtype != dtype:
         weight = xp.astype(weight, dtype)
     if where is None:

@@ -27,14 +27,19 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 ReductionName: TypeAlias = Literal["mean", "sum", "none"]
 
 
-class WeightOptions(TypedDict, total=False):
-    """The options of every loss."""
+class VectorOptions(TypedDict, total=False):
+    """The options of every loss but for the axis, which a loss of vectors has by itself."""
 
     weight: Operand | None
     where: Operand | None
-    axis: Axis
     keepdims: bool
     broadcast: bool
+
+
+class WeightOptions(VectorOptions, total=False):
+    """The options of every loss."""
+
+    axis: Axis
 
 
 class Options(WeightOptions, total=False):

@@ -48,10 +48,10 @@ class RegressionLoss(Module):
         if not callable(loss):
             raise TypeError(f"RegressionLoss takes a loss such as multiloss.huber, got {loss!r}")
         self.loss = loss
-        self._options = options
-        self._tensors = [name for name, value in options.items() if isinstance(value, Tensor)]
-        for name in self._tensors:
-            value = options.pop(name)
+        tensors = {name: each for name, each in options.items() if isinstance(each, Tensor)}
+        self._tensors = tuple(tensors)
+        self._options = {name: each for name, each in options.items() if name not in tensors}
+        for name, value in tensors.items():
             if isinstance(value, Parameter):
                 self.register_parameter(name, value)
             else:
@@ -69,7 +69,7 @@ class RegressionLoss(Module):
         return ", ".join([name, *(f"{key}={value}" for key, value in self._options.items())])
 
 
-class _RegressionLoss(_Loss):
+class _SquaredErrorLoss(_Loss):
     """A loss with PyTorch's constructor, whose ``forward`` also takes weights and a mask.
 
     A subclass names the function it evaluates.
@@ -102,7 +102,7 @@ class _RegressionLoss(_Loss):
         return result
 
 
-class MSELoss(_RegressionLoss):
+class MSELoss(_SquaredErrorLoss):
     """Mean squared error, (1/n) Σ (y − t)², as :func:`multiloss.mse` defines it.
 
     Parameters
@@ -134,7 +134,7 @@ class MSELoss(_RegressionLoss):
     loss = staticmethod(mse)
 
 
-class SSELoss(_RegressionLoss):
+class SSELoss(_SquaredErrorLoss):
     """Half the sum of squared errors, ½ Σ (y − t)², as :func:`multiloss.sse` defines it.
 
     Parameters

@@ -7,6 +7,7 @@ cache. The arrays have to support basic indexing and assignment, as those of Num
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import TypeAlias
 
 from multiloss._formulas.formula import Formula, slope_of
@@ -23,6 +24,8 @@ from multiloss._selection import Operands, Selected, select
 from multiloss._typing import Array, DType, Namespace, Shape
 
 Index: TypeAlias = tuple[slice, ...]
+
+_SEEN_FREED = 2**25 - 2**16  # bytes; from 32 MiB on, glibc does not learn
 
 # Returns Σ w·l of a block: a scalar over all axes, and else with the reduced axes kept.
 BlockSum: TypeAlias = Callable[[Namespace, Formula, Selected, Axes], Array]
@@ -41,9 +44,9 @@ def sum_block(xp: Namespace, formula: Formula, block: Selected, axis: Axes) -> A
 
 def values_of(xp: Namespace, formula: Formula, block: Selected) -> Array:
     """Return the losses of the elements in a new array, squared in place if it can be."""
-    if formula.root is None or xp.isdtype(block.prediction.dtype, "complex floating"):
+    if formula.residual is None or xp.isdtype(block.prediction.dtype, "complex floating"):
         return formula.value(xp, block.prediction, block.target, *block.parameters)
-    values = formula.root(xp, block.prediction, block.target, *block.parameters)
+    values = formula.residual(xp, block.prediction, block.target, *block.parameters)
     values *= values
     return values
 
@@ -60,7 +63,7 @@ def blockwise_value(
     """Return the loss, from blocks of at most ``limit`` elements."""
     if reduction.name == "none":
         values = xp.empty(
-            operands.shape, dtype=operands.weight_dtype, device=operands.prediction.device
+            operands.shape, dtype=operands.real_dtype, device=operands.prediction.device
         )
         for index in split(operands.shape, limit):
             block = select(xp, _block(operands, index))
@@ -101,7 +104,7 @@ def finish_sums(
     reduction: Reduction,
 ) -> Array:
     """Return the loss, given Σ w·l and Σ w."""
-    value = xp.astype(finish(xp, weighted_sum, total, reduction), operands.weight_dtype)
+    value = xp.astype(finish(xp, weighted_sum, total, reduction), operands.real_dtype)
     axes = range(len(operands.shape)) if reduction.axis is None else reduction.axis
     if reduction.keepdims:
         shape = tuple(1 if k in axes else n for k, n in enumerate(operands.shape))
@@ -120,10 +123,11 @@ def blockwise_sums(
     sum_block: BlockSum = sum_block,
 ) -> tuple[Array, Array | int]:
     """Return Σ w·l and, for a mean, Σ w: scalars over all axes, and else the reduced axes kept."""
+    keep_freed_memory(xp)
     axis = reduction.axis
     shape = _sums_shape(operands.shape, axis)
     # Blocks are added up in double precision, so that many of them lose nothing.
-    wide = _wide(xp, operands.weight_dtype)
+    wide = _wide(xp, operands.real_dtype)
     weighted_sum = xp.zeros(shape, dtype=wide, device=operands.prediction.device)
     is_weighted = operands.weight is not None or operands.where is not None
     total = xp.zeros_like(weighted_sum) if is_weighted and reduction.name == "mean" else None
@@ -160,6 +164,7 @@ def blockwise_gradient(
 
     The factor is a number, or an array with the reduced axes kept.
     """
+    keep_freed_memory(xp)
     gradient = xp.empty(
         operands.shape, dtype=operands.gradient_dtype, device=operands.prediction.device
     )
@@ -191,7 +196,7 @@ def gradient_factor(
 ) -> Array | float:
     """Return what multiplies slopes, in the dtype to compute in."""
     factor: Array | float = formula.slope_scale * slope_factor(xp, total, reduction)
-    return factor if isinstance(factor, float) else xp.astype(factor, operands.weight_dtype)
+    return factor if isinstance(factor, float) else xp.astype(factor, operands.real_dtype)
 
 
 def in_memory_order(xp: Namespace, operands: Operands, strides: tuple[int, ...]) -> Operands:
@@ -202,6 +207,17 @@ def in_memory_order(xp: Namespace, operands: Operands, strides: tuple[int, ...])
         return operands
     reordered = operands.with_arrays(lambda array: xp.permute_dims(array, order))
     return reordered._replace(shape=tuple(operands.shape[axis] for axis in order))
+
+
+@lru_cache
+def keep_freed_memory(xp: Namespace) -> None:
+    """Have the allocator keep the temporaries of a block for the next one.
+
+    Where the C library is glibc, it would hand them back to the system each time, and the kernel
+    would clear every page again, which takes longer than the arithmetic. It learns from the largest
+    block that it has seen freed; this one is never written to.
+    """
+    xp.empty(_SEEN_FREED, dtype=xp.uint8)
 
 
 def split(shape: Shape, limit: int) -> Iterator[Index]:

@@ -20,6 +20,24 @@ _FLOATS = (jnp.dtype("float32"), jnp.dtype("float64"))
 Way: TypeAlias = Callable[[Any, Formula, Operands, Reduction], Any]
 
 
+class _Namespace:
+    """``jax.numpy``, but for the derivative of abs() at zero, which is zero as in PyTorch."""
+
+    __name__ = "jax"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(jnp, name)
+
+    @staticmethod
+    def abs(array: Array) -> Array:
+        # Of two that are equal, each gets half of the derivative of their maximum.
+        is_complex = jnp.iscomplexobj(array)
+        return jnp.abs(array) if is_complex else jnp.maximum(array, -array)
+
+
+_xp = _Namespace()
+
+
 class JAXEngine(Engine):
     """Traces the formula with ``jax.numpy``; a call outside of any trace is one compiled call."""
 
@@ -68,7 +86,7 @@ def _run(way: Way, formula: Formula, operands: Operands, reduction: Reduction) -
     if any(isinstance(array, jax.core.Tracer) for array in flat) or not isinstance(
         reduction.empty, float
     ):
-        return way(jnp, formula, operands, reduction)
+        return way(_xp, formula, operands, reduction)
     shapes = tuple(getattr(array, "shape", None) for array in flat)
     return _compiled(way, formula, settings, reduction, shapes)(*arrays)
 
@@ -84,9 +102,9 @@ def _compiled(
     shapes: tuple[Any, ...],  # noqa: ARG001  a part of the key
 ) -> Callable[..., Any]:
     def run(*arrays: Any) -> Any:
-        return way(jnp, formula, Operands._make((*arrays, *settings)), reduction)
+        return way(_xp, formula, Operands._make((*arrays, *settings)), reduction)
 
     return jax.jit(run)
 
 
-ENGINE = JAXEngine(jnp)
+ENGINE = JAXEngine(_xp)

@@ -1,8 +1,10 @@
 """Losses that are norms: (Σ w |r|^p / Σ w)^(1/p), or the root of the sum alone.
 
 The powers overflow and underflow long before the norm does, so the residuals are measured in a
-unit of about the size of the largest. A way that may look at values can do without, and check.
+unit of about the size of the largest. An eager way may go without the unit and check the result.
 """
+
+from functools import lru_cache
 
 from multiloss._formulas.formula import Formula, slope_of
 from multiloss._formulas.squared import squared_error
@@ -16,12 +18,14 @@ from multiloss._reduction import (
     reduce_values,
 )
 from multiloss._selection import Selected
-from multiloss._typing import Array, Namespace, Parameter
+from multiloss._typing import Array, DType, Namespace, Parameter
 
+# Steps from one power of two to the next, for exponents other than two: the largest residual is
+# nearly one then, and so are its powers up to the thousandth.
 _STEPS = 64
 
-# A power that overflows in no dtype.
-_POWER_OF_TWO = 60.0
+# The logarithm of a power that overflows in no dtype.
+_LARGEST_LOG2 = 60.0
 
 
 def norm(xp: Namespace, formula: Formula, selected: Selected, reduction: Reduction) -> Array:
@@ -40,8 +44,8 @@ def norm_and_grad(
     gradient = reduce_slopes(xp, slopes, weight, reduction, power.slope_scale)
     factor = root_slope(xp, mean, exponent_of(parameters))
     gradient = gradient * as_dtype_of(xp, factor, gradient)
-    if formula.root_slope is not None:
-        gradient = gradient * formula.root_slope(xp, prediction, target)
+    if formula.residual_slope is not None:
+        gradient = gradient * formula.residual_slope(xp, prediction, target)
     return value, gradient
 
 
@@ -65,16 +69,28 @@ def _is_two(exponent: Parameter) -> bool:
     return isinstance(exponent, float) and exponent == 2.0  # noqa: PLR2004  as its name says
 
 
-def is_safe(xp: Namespace, result: Array, exponent: Parameter) -> bool:
-    """Tell, of eager arrays, whether norms are so far from zero and infinity that no unit matters.
+def root_if_safe(xp: Namespace, mean: Array, exponent: Parameter) -> Array | None:
+    """Return the p-th root of an eager mean, unless powers may have overflowed or vanished.
 
-    Then the powers that count for something are all between the roots of the smallest and of the
-    largest number.
+    The powers that count for something are all between the square roots of the smallest and of the
+    largest number, if the norm is. None for an exponent that is an array, and may be tracked.
     """
-    limits = xp.finfo(result.dtype)
-    low, high = limits.smallest_normal, limits.max
-    half = 0.5 / float(exponent)
-    return bool(xp.all((result > low**half) & (result < high**half)))
+    if not isinstance(exponent, float):
+        return None
+    result = bare_root(xp, mean, exponent)
+    low, high = _safe_range(xp, result.dtype, exponent)
+    if result.ndim == 0:
+        is_safe = low < float(result) < high
+    else:
+        is_safe = bool(xp.all((result > low) & (result < high)))
+    return result if is_safe else None
+
+
+@lru_cache
+def _safe_range(xp: Namespace, dtype: DType, exponent: float) -> tuple[float, float]:
+    limits = xp.finfo(dtype)
+    half = 0.5 / exponent
+    return float(limits.smallest_normal) ** half, float(limits.max) ** half
 
 
 def root_slope(xp: Namespace, mean: Array, exponent: Parameter) -> Array:
@@ -89,12 +105,16 @@ def _norm(
 ) -> tuple[Array, Array, Array]:
     """Return the loss; the residuals in a unit; and the mean of their powers, with all axes."""
     prediction, target, parameters, weight = selected
-    residual = prediction - target if formula.root is None else formula.root(xp, prediction, target)
+    residual = (
+        prediction - target
+        if formula.residual is None
+        else formula.residual(xp, prediction, target)
+    )
     exponent = exponent_of(parameters)
     unit = _unit(xp, residual, weight, reduction, 1 if _is_two(exponent) else _STEPS)
     if weight is not None:
         # The unit ignores what has no weight, whose power must not overflow then.
-        beyond = xp.abs(residual) > unit * 2.0 ** (_POWER_OF_TWO / exponent)
+        beyond = xp.abs(residual) > unit * 2.0 ** (_LARGEST_LOG2 / exponent)
         residual = xp.where((weight == 0) & beyond, 0.0 * residual, residual)
     residual = residual / unit
     values = _power_of_residual(formula).value(xp, residual, 0.0, *parameters)
@@ -110,7 +130,7 @@ def _norm(
 
 def _power_of_residual(formula: Formula) -> Formula:
     """Return the formula of |r|^p, to which the residual is the prediction, and zero the target."""
-    return formula if formula.root is None else squared_error
+    return formula if formula.residual is None else squared_error
 
 
 def _unit(

@@ -15,7 +15,7 @@ from multiloss._engines._blocks import (
     sum_block,
     weighted_slopes,
 )
-from multiloss._engines._norms import bare_root, exponent_of, is_safe, root_slope
+from multiloss._engines._norms import exponent_of, root_if_safe, root_slope
 from multiloss._engines._plain import plain_value, plain_value_and_grad
 from multiloss._engines._quiet import quietly
 from multiloss._formulas.formula import Formula
@@ -120,10 +120,10 @@ def _value(formula: Formula, operands: Operands, reduction: Reduction) -> Array:
         return blockwise_value(
             np, formula, operands, reduction, limit=_limit(operands), sum_block=_sum_block
         )
-    root = _root_of_all(formula, operands, reduction)
-    if root is None:
+    residual = _residual_of_all(formula, operands, reduction)
+    if residual is None:
         return plain_value(np, formula, operands, reduction)
-    return finish(np, _sum_of_squares(root), size, reduction)
+    return finish(np, _sum_of_squares(residual), size, reduction)
 
 
 def _value_and_grad(
@@ -131,7 +131,7 @@ def _value_and_grad(
 ) -> tuple[Array, Array]:
     size = math.prod(operands.shape)
     is_stretched = operands.prediction.shape != operands.shape
-    is_complex = operands.dtype != operands.weight_dtype
+    is_complex = operands.dtype != operands.real_dtype
     if is_stretched or is_complex or size == 0:
         return plain_value_and_grad(np, formula, operands, reduction)
     if formula.is_norm:
@@ -140,22 +140,22 @@ def _value_and_grad(
         return blockwise_value_and_grad(
             np, formula, operands, reduction, limit=_limit(operands), sum_block=_sum_block
         )
-    root = _root_of_all(formula, operands, reduction)
-    if root is None:
+    residual = _residual_of_all(formula, operands, reduction)
+    if residual is None:
         return plain_value_and_grad(np, formula, operands, reduction)
-    value = finish(np, _sum_of_squares(root), size, reduction)
+    value = finish(np, _sum_of_squares(residual), size, reduction)
     factor = gradient_factor(np, formula, size, operands, reduction)
-    if formula.slope is not formula.root:
-        root = weighted_slopes(np, formula, select(np, operands))
-    return value, root * factor
+    is_slope = formula.slope is formula.residual
+    slopes = residual if is_slope else weighted_slopes(np, formula, select(np, operands))
+    return value, slopes * factor
 
 
 def _norm(formula: Formula, operands: Operands, reduction: Reduction) -> Array:
+    exponent = exponent_of(operands.parameters)
     if reduction.name != "none":
         mean = _value(formula._replace(is_norm=False), operands, reduction._replace(empty=NAN))
-        exponent = exponent_of(operands.parameters)
-        result = bare_root(np, mean, exponent)
-        if is_safe(np, result, exponent):
+        result = root_if_safe(np, mean, exponent)
+        if result is not None:
             return result
     return plain_value(np, formula, operands, reduction)
 
@@ -163,22 +163,22 @@ def _norm(formula: Formula, operands: Operands, reduction: Reduction) -> Array:
 def _norm_and_grad(
     formula: Formula, operands: Operands, reduction: Reduction
 ) -> tuple[Array, Array]:
+    exponent = exponent_of(operands.parameters)
     if reduction.name != "none":
         kept = reduction._replace(keepdims=True, empty=NAN)
         # In the working dtype, since a 16-bit gradient may vanish before it is multiplied.
         wide = operands._replace(gradient_dtype=operands.dtype)
         mean, gradient = _value_and_grad(formula._replace(is_norm=False), wide, kept)
-        exponent = exponent_of(operands.parameters)
-        result = bare_root(np, mean, exponent)
-        if is_safe(np, result, exponent):
+        result = root_if_safe(np, mean, exponent)
+        if result is not None:
             gradient *= root_slope(np, mean, exponent)
             gradient = gradient.astype(operands.gradient_dtype, copy=False)
             return drop_axes(np, result, reduction), gradient
     return plain_value_and_grad(np, formula, operands, reduction)
 
 
-def _root_of_all(formula: Formula, operands: Operands, reduction: Reduction) -> Array | None:
-    """Return the roots if the loss is a plain sum of the squares of all of them, and else None."""
+def _residual_of_all(formula: Formula, operands: Operands, reduction: Reduction) -> Array | None:
+    """Return the residuals if the loss is a plain sum of all their squares, and else None."""
     prediction, target, weight, where, parameters, dtype, *_ = operands
     is_sum_of_squares = (
         weight is None
@@ -190,9 +190,9 @@ def _root_of_all(formula: Formula, operands: Operands, reduction: Reduction) -> 
         and target.dtype is dtype
         and dtype.kind != "c"
     )
-    if formula.root is None or not is_sum_of_squares:
+    if formula.residual is None or not is_sum_of_squares:
         return None
-    return formula.root(np, prediction, target, *parameters)
+    return formula.residual(np, prediction, target, *parameters)
 
 
 def _limit(operands: Operands) -> int:
@@ -202,24 +202,24 @@ def _limit(operands: Operands) -> int:
 def _sum_block(xp: Namespace, formula: Formula, block: Selected, axis: Axes) -> Array:
     """Return Σ w·l of a block; where the loss is a square, as a product, in one pass less."""
     is_complex = block.prediction.dtype.kind == "c"
-    if formula.root is None or block.weight is not None or axis is not None or is_complex:
+    if formula.residual is None or block.weight is not None or axis is not None or is_complex:
         return sum_block(xp, formula, block, axis)
-    return _sum_of_squares(formula.root(xp, block.prediction, block.target, *block.parameters))
+    return _sum_of_squares(formula.residual(xp, block.prediction, block.target, *block.parameters))
 
 
-def _sum_of_squares(root: Array) -> Array:
+def _sum_of_squares(residual: Array) -> Array:
     """Return Σ r².
 
     In rows: one long product loses up to four digits in float32, and starts threads that are often
     slower than one.
     """
-    if root.ndim != 1:
-        root = root.reshape(-1)
-    rows = root.size // _ROW
+    if residual.ndim != 1:
+        residual = residual.reshape(-1)
+    rows = residual.size // _ROW
     if rows <= 1:
-        return root.dot(root)
-    whole = root[: rows * _ROW].reshape(rows, _ROW)
-    rest = root[rows * _ROW :]
+        return residual.dot(residual)
+    whole = residual[: rows * _ROW].reshape(rows, _ROW)
+    rest = residual[rows * _ROW :]
     return np.vecdot(whole, whole).sum() + rest.dot(rest)
 
 

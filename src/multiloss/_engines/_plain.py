@@ -30,7 +30,7 @@ def plain_value_and_grad(
         value = reduce_values(xp, values, weight, reduction)
         slopes = slope_of(formula)(xp, prediction, target, *parameters)
         gradient = reduce_slopes(xp, slopes, weight, reduction, formula.slope_scale)
-    if operands.dtype != operands.weight_dtype and not operands.gradient_is_complex:
+    if operands.dtype != operands.real_dtype and not operands.gradient_is_complex:
         gradient = xp.real(gradient)
     gradient = _sum_to_shape(xp, gradient, operands.prediction.shape)
     return (

@@ -16,7 +16,7 @@ from multiloss._engines._blocks import (
     values_of,
     weighted_slopes,
 )
-from multiloss._engines._norms import bare_root, exponent_of, is_safe
+from multiloss._engines._norms import bare_root, exponent_of, root_if_safe
 from multiloss._engines._plain import plain_value_and_grad
 from multiloss._formulas.absolute import absolute_error
 from multiloss._formulas.formula import Formula
@@ -153,10 +153,9 @@ class TorchEngine(Engine):
         bare = reduction._replace(empty=NAN)
         mean = self.value(formula._replace(is_norm=False), operands, bare)
         exponent = exponent_of(operands.parameters)
-        result = bare_root(xp, mean, exponent)
-        if isinstance(exponent, float) and is_safe(xp, result.detach(), exponent):
-            return result
-        return super().value(formula, operands, reduction)
+        if root_if_safe(xp, mean.detach(), exponent) is None:
+            return super().value(formula, operands, reduction)
+        return bare_root(xp, mean, exponent)
 
 
 def _with_tensors(operands: Operands) -> Operands:
@@ -167,7 +166,7 @@ def _with_tensors(operands: Operands) -> Operands:
     """
     if not (operands.parameters and torch.compiler.is_compiling()):
         return operands
-    dtype, device = operands.weight_dtype, operands.prediction.device
+    dtype, device = operands.real_dtype, operands.prediction.device
     return operands._replace(
         parameters=tuple(
             torch.as_tensor(each, dtype=dtype, device=device) for each in operands.parameters
@@ -207,7 +206,7 @@ def _suits_kernel(operands: Operands, reduction: Reduction) -> bool:
 
 def _is_eager_on_cpu(operands: Operands, reduction: Reduction) -> bool:
     """Tell whether nothing traces, transforms or broadcasts these tensors, all on the CPU."""
-    prediction, target, weight, where, _, dtype, weight_dtype, *_, shape = operands
+    prediction, target, weight, where, _, dtype, real_dtype, *_, shape = operands
     return (
         not torch.compiler.is_compiling()
         and not _is_jit_tracing()
@@ -216,7 +215,7 @@ def _is_eager_on_cpu(operands: Operands, reduction: Reduction) -> bool:
         and (weight is None or type(weight) in _PLAIN_TYPES)
         and (where is None or type(where) in _PLAIN_TYPES)
         and prediction.is_cpu
-        and dtype == weight_dtype
+        and dtype == real_dtype
         and reduction.name != "none"
         and prediction.shape == shape
         and not _is_transformed()
@@ -283,7 +282,7 @@ class _OneNode(torch.autograd.Function):
         factor = gradient_factor(xp, formula, _total(operands, reduction), operands, reduction)
         factor = gradient_of_result * factor
         # Such a slope is a difference and becomes the gradient itself; all else has temporaries.
-        is_in_place = formula.slope is formula.root and _is_as_is(operands)
+        is_in_place = formula.slope is formula.residual and _is_as_is(operands)
         if _bytes(operands) > _WHOLE_BYTES and not is_in_place:
             gradient = blockwise_gradient(xp, formula, operands, factor, limit=_limit(operands))
         else:

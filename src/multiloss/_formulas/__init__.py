@@ -5,5 +5,6 @@ parameter is a number, or an array of that dtype which broadcasts with them; one
 domain is NaN.
 
 Each loss has to survive automatic differentiation, once and twice. That of ``xp.where`` looks into
-the branch that was not taken, so both branches get operands that are safe for them.
+the branch that was not taken, so both branches get operands that are safe for them. The derivative
+of ``xp.abs`` at zero is zero, which the engines see to.
 """

@@ -5,8 +5,7 @@ from multiloss._formulas.formula import (
     FRACTION,
     NOT_NEGATIVE,
     Formula,
-    ParameterOf,
-    absolute,
+    ParameterSpec,
     sign,
 )
 from multiloss._typing import Array, Namespace, Parameter
@@ -15,7 +14,7 @@ from multiloss._typing import Array, Namespace, Parameter
 # value = |y - t|
 # slope = sign(y - t), which is 0 at the kink
 def _absolute_error(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return absolute(xp, prediction - target)
+    return xp.abs(prediction - target)
 
 
 def _absolute_error_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
@@ -28,19 +27,19 @@ absolute_error = Formula("mae", _absolute_error, _absolute_error_slope)
 # value = |y - t|^p
 # slope = p |y - t|^(p-1) sign(y - t)
 def _absolute_power(xp: Namespace, prediction: Array, target: Array, p: Parameter) -> Array:
-    return absolute(xp, prediction - target) ** p
+    return xp.abs(prediction - target) ** p
 
 
 def _absolute_power_slope(xp: Namespace, prediction: Array, target: Array, p: Parameter) -> Array:
     residual = prediction - target
-    return p * absolute(xp, residual) ** (p - 1) * sign(xp, residual)
+    return p * xp.abs(residual) ** (p - 1) * sign(xp, residual)
 
 
 norm_of_error = Formula(
     "minkowski",
     _absolute_power,
     _absolute_power_slope,
-    parameters=(ParameterOf("p", AT_LEAST_ONE),),
+    parameters=(ParameterSpec("p", AT_LEAST_ONE),),
     is_norm=True,
 )
 
@@ -57,7 +56,7 @@ def _distance_to_tube(xp: Namespace, prediction: Array, target: Array, epsilon: 
 def _epsilon_insensitive_error(
     xp: Namespace, prediction: Array, target: Array, epsilon: Parameter
 ) -> Array:
-    return absolute(xp, _distance_to_tube(xp, prediction, target, epsilon))
+    return xp.abs(_distance_to_tube(xp, prediction, target, epsilon))
 
 
 def _epsilon_insensitive_slope(
@@ -70,7 +69,7 @@ epsilon_insensitive_error = Formula(
     "epsilon_insensitive",
     _epsilon_insensitive_error,
     _epsilon_insensitive_slope,
-    parameters=(ParameterOf("epsilon", NOT_NEGATIVE),),
+    parameters=(ParameterSpec("epsilon", NOT_NEGATIVE),),
 )
 
 
@@ -81,7 +80,7 @@ epsilon_insensitive_error = Formula(
 # From |y - t|, whose derivative at the kink is 0 here; that of max(q r, (q - 1) r) is either end.
 def _pinball_error(xp: Namespace, prediction: Array, target: Array, q: Parameter) -> Array:
     residual = prediction - target
-    distance = absolute(xp, residual)
+    distance = xp.abs(residual)
     return xp.where(residual > 0, (1 - q) * distance, q * distance)
 
 
@@ -92,25 +91,25 @@ def _pinball_slope(xp: Namespace, prediction: Array, target: Array, q: Parameter
 
 
 pinball_error = Formula(
-    "pinball", _pinball_error, _pinball_slope, parameters=(ParameterOf("q", FRACTION),)
+    "pinball", _pinball_error, _pinball_slope, parameters=(ParameterSpec("q", FRACTION),)
 )
 
 
 # value = |y - t| / max(|t|, ε)
 # slope = sign(y - t) / max(|t|, ε)
 def _relative_error(xp: Namespace, prediction: Array, target: Array, eps: Parameter) -> Array:
-    return absolute(xp, prediction - target) / xp.clip(absolute(xp, target), min=eps)
+    return xp.abs(prediction - target) / xp.clip(xp.abs(target), min=eps)
 
 
 def _relative_error_slope(xp: Namespace, prediction: Array, target: Array, eps: Parameter) -> Array:
-    return sign(xp, prediction - target) / xp.clip(absolute(xp, target), min=eps)
+    return sign(xp, prediction - target) / xp.clip(xp.abs(target), min=eps)
 
 
 relative_error = Formula(
     "mape",
     _relative_error,
     _relative_error_slope,
-    parameters=(ParameterOf("eps", NOT_NEGATIVE),),
+    parameters=(ParameterSpec("eps", NOT_NEGATIVE),),
 )
 
 
@@ -121,14 +120,14 @@ relative_error = Formula(
 # The halves are added, since the sum may overflow. The slope is that of a quotient after everything
 # that cancels has been crossed out: with t on the other side of zero the value is constant.
 def _mean_magnitude(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return 0.5 * absolute(xp, prediction) + 0.5 * absolute(xp, target)
+    return 0.5 * xp.abs(prediction) + 0.5 * xp.abs(target)
 
 
 def _symmetric_relative_error(
     xp: Namespace, prediction: Array, target: Array, eps: Parameter
 ) -> Array:
     magnitude = xp.clip(_mean_magnitude(xp, prediction, target), min=0.5 * eps)
-    return absolute(xp, prediction - target) / magnitude
+    return xp.abs(prediction - target) / magnitude
 
 
 def _symmetric_relative_error_slope(
@@ -136,7 +135,7 @@ def _symmetric_relative_error_slope(
 ) -> Array:
     magnitude = _mean_magnitude(xp, prediction, target)
     clipped = xp.clip(magnitude, min=0.5 * eps)
-    shared = 0.5 * absolute(xp, target) + 0.5 * sign(xp, prediction) * target
+    shared = 0.5 * xp.abs(target) + 0.5 * sign(xp, prediction) * target
     share = xp.where(magnitude > 0.5 * eps, shared / clipped, 1.0)
     return sign(xp, prediction - target) * share / clipped
 
@@ -145,13 +144,13 @@ symmetric_relative_error = Formula(
     "smape",
     _symmetric_relative_error,
     _symmetric_relative_error_slope,
-    parameters=(ParameterOf("eps", NOT_NEGATIVE),),
+    parameters=(ParameterSpec("eps", NOT_NEGATIVE),),
 )
 
 
 # value = |t|, by which wmape divides
 def _absolute_target(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return xp.broadcast_arrays(prediction, absolute(xp, target))[1]
+    return 1.0 * xp.broadcast_arrays(prediction, xp.abs(target))[1]
 
 
 absolute_target = Formula("wmape", _absolute_target)

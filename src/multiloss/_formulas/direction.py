@@ -22,9 +22,9 @@ def _squared_target(xp: Namespace, prediction: Array, target: Array) -> Array:
 
 
 length_of_prediction = Formula(
-    "cosine_distance", _squared_prediction, root=_prediction, is_norm=True
+    "cosine_distance", _squared_prediction, residual=_prediction, is_norm=True
 )
-length_of_target = Formula("cosine_distance", _squared_target, root=_target, is_norm=True)
+length_of_target = Formula("cosine_distance", _squared_target, residual=_target, is_norm=True)
 
 
 # û     = y / |y|, v̂ = t / |t|, d = Σ w |û - v̂|² / 2
@@ -40,23 +40,26 @@ def _difference(
     return prediction / prediction_length - target / target_length
 
 
-def _half_squared_difference(
+def _half_squared_difference(  # noqa: PLR0917  parameters are positional
     xp: Namespace,  # noqa: ARG001  as all
     prediction: Array,
     target: Array,
-    *lengths_and_distance: Array,
+    prediction_length: Array,
+    target_length: Array,
+    distance: Array | None,  # noqa: ARG001  for the slope
 ) -> Array:
-    difference = _difference(prediction, target, *lengths_and_distance[:2])
+    difference = _difference(prediction, target, prediction_length, target_length)
     return 0.5 * difference * difference
 
 
-def _difference_slope(
+def _difference_slope(  # noqa: PLR0917  ditto
     xp: Namespace,  # noqa: ARG001  as all
     prediction: Array,
     target: Array,
-    *lengths_and_distance: Array,
+    prediction_length: Array,
+    target_length: Array,
+    distance: Array,
 ) -> Array:
-    prediction_length, target_length, distance = lengths_and_distance
     difference = _difference(prediction, target, prediction_length, target_length)
     return (difference - distance * (prediction / prediction_length)) / prediction_length
 

@@ -29,7 +29,7 @@ AT_LEAST_ONE = Domain(
 BELOW_INFINITY = Domain("a number below inf", lambda value: value < math.inf)
 
 
-class ParameterOf(NamedTuple):
+class ParameterSpec(NamedTuple):
     """The name of a parameter, and what it may be."""
 
     name: str
@@ -40,16 +40,16 @@ class ParameterOf(NamedTuple):
 class Formula(NamedTuple):
     """A loss of one element, and its derivative with respect to the prediction.
 
-    Value, slope and root return new arrays: what runs them may go on in place.
+    Value, slope and residual return new arrays: what runs them may go on in place.
     """
 
     name: str  # of the loss, for messages
     value: Elementwise
     slope: Elementwise | None = None  # the derivative divided by slope_scale
     slope_scale: float = 1.0  # kept apart, since a gradient is multiplied by a number anyway
-    parameters: tuple[ParameterOf, ...] = ()
-    root: Elementwise | None = None  # value = |root|², which may be summed as a product
-    root_slope: Elementwise | None = None  # the derivative of the root, where it is not one
+    parameters: tuple[ParameterSpec, ...] = ()
+    residual: Elementwise | None = None  # value = |residual|², which may be summed as a product
+    residual_slope: Elementwise | None = None  # the derivative of the residual, where it is not one
     is_norm: bool = False  # whether the loss is the p-th root of a sum or mean of p-th powers
     takes_complex: bool = False
     has_half: bool = False  # whether half= is one of its options
@@ -58,14 +58,6 @@ class Formula(NamedTuple):
 def slope_of(formula: Formula) -> Elementwise:
     """Return the slope of a formula, after the engine has seen to it that there is one."""
     return cast(Elementwise, formula.slope)
-
-
-def absolute(xp: Namespace, array: Array) -> Array:
-    """Return the absolute value, whose derivative at zero is zero.
-
-    That of abs() is one in some engines; that of a maximum is shared by the two that are equal.
-    """
-    return xp.maximum(array, -array)
 
 
 def sign(xp: Namespace, array: Array) -> Array:
@@ -85,13 +77,8 @@ def log_ratio(xp: Namespace, difference: Array, smaller: Array) -> Array:
         b >= a:   log1p((b - a) / a)
         b <  a:  -log1p((a - b) / b)
     """
-    direction = sign_or_one(xp, difference)
+    direction = xp.copysign(1.0, difference)
     return direction * xp.log1p(direction * difference / smaller)
-
-
-def sign_or_one(xp: Namespace, array: Array) -> Array:
-    """Return -1 or 1, as a constant to differentiation."""
-    return 1.0 - 2.0 * xp.astype(array < 0, array.dtype)
 
 
 # The square of anything beyond is so large that to add one does not change it, in single and in

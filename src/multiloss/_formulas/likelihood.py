@@ -1,4 +1,4 @@
-"""Losses that are likelihoods, and deviances: twice the distance from the best likelihood.
+"""Negative log-likelihoods, and deviances: twice the distance from the best log-likelihood.
 
 For the deviances the residual is taken first. The terms of the textbook cancel near a perfect
 prediction, down to no digit at all.
@@ -10,7 +10,7 @@ from multiloss._formulas.formula import (
     NOT_NEGATIVE,
     Domain,
     Formula,
-    ParameterOf,
+    ParameterSpec,
     expm1_ratio,
     log_ratio,
 )
@@ -102,82 +102,85 @@ def _gaussian_slope(
 
 
 _GAUSSIAN_PARAMETERS = (
-    ParameterOf("variance", NOT_NEGATIVE, is_array=True),
-    ParameterOf("eps", NOT_NEGATIVE),
+    ParameterSpec("variance", NOT_NEGATIVE, is_array=True),
+    ParameterSpec("eps", NOT_NEGATIVE),
 )
 gaussian = Formula("gaussian_nll", _gaussian, _gaussian_slope, parameters=_GAUSSIAN_PARAMETERS)
 full_gaussian = gaussian._replace(value=_full_gaussian)
 
 
-# With x = (b - a) / a, which has every digit of the residual:
+# The deviances are made of b - a - a log(b/a), which cancels where b is near a. There, with
+# u = (b - a) / (b + a), which has every digit of the residual, the logarithm is 2 atanh(u), whose
+# series begins with what cancels:
 #
-# b/a - 1 - log(b/a)  =  x - log(1 + x)
-#                     =  u (x - 2 u² (1/3 + u²/5 + …))    where u = x / (2 + x) is small
+#     u (b - a - 2 a u² (1/3 + u²/5 + u⁴/7 + …))
 #
-# The logarithm is 2 atanh(u), whose series begins with what cancels. Elsewhere it is that of the
-# quotient of the square roots, which neither overflows nor underflows.
-_SERIES_BELOW = 0.2  # the first term left out is below 2⁻⁵³ of the sum
-_SERIES_TERMS = 12
+# Elsewhere it is that of the quotient of the square roots, which does not overflow.
+_SERIES_BELOW = 0.2
+_SERIES_TERMS = {32: 5, 64: 12}  # the first term left out is below half a unit of the sum
 
 
-def _series(xp: Namespace, first: Array, second: Array) -> tuple[Array, Array]:
-    """Return where b/a is near one, and b/a - 1 - log(b/a) there."""
-    x = (second - first) / first
-    u = x / (2 + x)
-    near = xp.abs(u) < _SERIES_BELOW
-    u, x = xp.where(near, u, 0.0), xp.where(near, x, 0.0)
-    square = u * u
-    series = 1 / (2 * _SERIES_TERMS + 1)
-    for k in range(_SERIES_TERMS - 1, 0, -1):
-        series = series * square + 1 / (2 * k + 1)
-    return near, u * (x - 2 * square * series)
+def _series(xp: Namespace, square: Array) -> Array:
+    """Return 2 (1/3 + u²/5 + u⁴/7 + …), given u²."""
+    terms = _SERIES_TERMS[xp.finfo(square.dtype).bits]
+    series = 2 / (2 * terms + 1)
+    for k in range(terms - 1, 0, -1):
+        series = series * square + 2 / (2 * k + 1)
+    return series
 
 
 def _log_of_quotient(xp: Namespace, first: Array, second: Array) -> Array:
-    """Return log(b/a) of positive numbers."""
+    """Return log(b/a), NaN where one of them is negative."""
     return 2 * xp.log(xp.sqrt(second) / xp.sqrt(first))
 
 
-# value = 2 (t log(t/y) - t + y)   =  2 t (y/t - 1 - log(y/t)),  and 2 y where t = 0
+# value = 2 (y - t - t log(y/t)),  and 2 y where t = 0
 # slope = 2 (y - t) / y
-def _poisson_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
-    valid = (prediction >= 0) & (target >= 0)
-    general = valid & (target > 0)
-    y, t = xp.where(general, prediction, 1.0), xp.where(general, target, 1.0)
-    near, series = _series(xp, t, y)
-    far = (y - t) - t * _log_of_quotient(xp, t, xp.where(near, t, y))
-    result = xp.where(general, xp.where(near, t * series, far), prediction)
-    return _or_nan(xp, valid, 2 * result, prediction)
+def _poisson_unit_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
+    zero = (target == 0) & (prediction >= 0)
+    safe = xp.where(zero, 1.0, target)
+    residual = prediction - safe
+    u = residual / (prediction + safe)
+    square = u * u
+    near = u * (residual - safe * (square * _series(xp, square)))
+    far = residual - safe * _log_of_quotient(xp, safe, prediction)
+    is_near = (xp.abs(u) < _SERIES_BELOW) & (safe > 0)
+    return 2 * xp.where(zero, prediction, xp.where(is_near, near, far))
 
 
-def _poisson_deviance_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
+def _poisson_unit_deviance_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
     valid = (prediction >= 0) & (target >= 0)
     rate = _safe_rate(xp, prediction, target)
     return xp.where(valid, (rate - target) / rate, xp.nan)
 
 
-poisson_deviance = Formula(
-    "poisson_deviance", _poisson_deviance, _poisson_deviance_slope, slope_scale=2.0
+poisson_unit_deviance = Formula(
+    "poisson_deviance", _poisson_unit_deviance, _poisson_unit_deviance_slope, slope_scale=2.0
 )
 
 
-# value = 2 (log(y/t) + t/y - 1)  =  2 (t/y - 1 - log(t/y))
+# value = 2 (t/y - 1 - log(t/y))
 # slope = 2 (y - t) / y²
-def _gamma_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
-    valid = (prediction > 0) & (target > 0)
-    y, t = xp.where(valid, prediction, 1.0), xp.where(valid, target, 1.0)
-    near, series = _series(xp, y, t)
-    far = (t - y) / y - _log_of_quotient(xp, y, xp.where(near, y, t))
-    return _or_nan(xp, valid, 2 * xp.where(near, series, far), prediction)
+def _gamma_unit_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
+    safe = xp.where(prediction == 0, xp.nan, prediction)
+    residual = target - safe
+    u = residual / (target + safe)
+    square = u * u
+    near = u * (residual / safe - square * _series(xp, square))
+    far = residual / safe - _log_of_quotient(xp, safe, xp.where(target == 0, xp.nan, target))
+    is_near = (xp.abs(u) < _SERIES_BELOW) & (safe > 0)
+    return 2 * xp.where(is_near, near, far)
 
 
-def _gamma_deviance_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
+def _gamma_unit_deviance_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
     valid = (prediction > 0) & (target > 0)
     safe = xp.where(valid, prediction, 1.0)
     return xp.where(valid, (prediction - target) / safe / safe, xp.nan)
 
 
-gamma_deviance = Formula("gamma_deviance", _gamma_deviance, _gamma_deviance_slope, slope_scale=2.0)
+gamma_unit_deviance = Formula(
+    "gamma_deviance", _gamma_unit_deviance, _gamma_unit_deviance_slope, slope_scale=2.0
+)
 
 
 # With l = log(y/t), and e(c) = (exp(c l) - 1) / c, which is l where c = 0:
@@ -195,10 +198,10 @@ _POWER = Domain(
     "a finite number of at most 0 or at least 1",
     lambda value: ((value <= 0) | (value >= 1)) & (value > -math.inf) & (value < math.inf),
 )
-_TWEEDIE_TERMS = 14
+_TWEEDIE_TERMS = {32: 8, 64: 14}
 
 
-def _tweedie_deviance(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
+def _tweedie_unit_deviance(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
     general = (prediction > 0) & (target > 0)
     safe_prediction = xp.where(prediction > 0, prediction, 1.0)
     safe_target = xp.where(general, target, 1.0)
@@ -211,7 +214,9 @@ def _tweedie_deviance(xp: Namespace, prediction: Array, target: Array, power: Ar
     return xp.where(power == 0, residual * residual, result)
 
 
-def _tweedie_slope(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
+def _tweedie_unit_deviance_slope(
+    xp: Namespace, prediction: Array, target: Array, power: Array
+) -> Array:
     safe = xp.where(prediction > 0, prediction, 1.0)
     residual = prediction - target
     powers = safe ** (-power)
@@ -228,8 +233,7 @@ def _is_tweedie(prediction: Array, target: Array, power: Array) -> Array:
 
 
 def _log_of_ratio(xp: Namespace, prediction: Array, target: Array) -> Array:
-    smaller = xp.where(prediction < target, prediction, target)
-    return log_ratio(xp, prediction - target, smaller)
+    return log_ratio(xp, prediction - target, xp.minimum(prediction, target))
 
 
 def _tweedie_difference(xp: Namespace, lower: Array, ratio: Array) -> Array:
@@ -238,7 +242,7 @@ def _tweedie_difference(xp: Namespace, lower: Array, ratio: Array) -> Array:
     near = xp.abs(ratio) * (1 + xp.abs(lower)) < 0.5  # noqa: PLR2004  where the series converges fast
     small = xp.where(near, ratio, 0.0)
     differences, low, high = [], lower, upper
-    for _ in range(_TWEEDIE_TERMS):
+    for _ in range(_TWEEDIE_TERMS[xp.finfo(ratio.dtype).bits]):
         differences.append(high - low)
         low, high = low * lower, high * upper
     series = differences.pop()
@@ -261,10 +265,10 @@ def _tweedie_without_target(xp: Namespace, prediction: Array, target: Array, pow
     return prediction**upper / upper - shift * prediction**lower / lower
 
 
-tweedie_deviance = Formula(
+tweedie_unit_deviance = Formula(
     "tweedie_deviance",
-    _tweedie_deviance,
-    _tweedie_slope,
+    _tweedie_unit_deviance,
+    _tweedie_unit_deviance_slope,
     slope_scale=2.0,
-    parameters=(ParameterOf("power", _POWER, is_array=True),),
+    parameters=(ParameterSpec("power", _POWER, is_array=True),),
 )

@@ -5,7 +5,7 @@ from multiloss._formulas.formula import (
     FINITE_POSITIVE,
     POSITIVE,
     Formula,
-    ParameterOf,
+    ParameterSpec,
     expm1,
     expm1_ratio,
     is_far,
@@ -36,7 +36,7 @@ def _huber_error(xp: Namespace, prediction: Array, target: Array, delta: Paramet
 
 
 huber_error = Formula(
-    "huber", _huber_error, _clipped_residual, parameters=(ParameterOf("delta", POSITIVE),)
+    "huber", _huber_error, _clipped_residual, parameters=(ParameterSpec("delta", POSITIVE),)
 )
 
 
@@ -60,7 +60,7 @@ smooth_absolute_error = Formula(
     "smooth_l1",
     _smooth_absolute_error,
     _clipped_ratio,
-    parameters=(ParameterOf("beta", FINITE_POSITIVE),),
+    parameters=(ParameterSpec("beta", FINITE_POSITIVE),),
 )
 
 
@@ -91,7 +91,7 @@ pseudo_huber_error = Formula(
     "pseudo_huber",
     _pseudo_huber_error,
     _pseudo_huber_slope,
-    parameters=(ParameterOf("delta", FINITE_POSITIVE),),
+    parameters=(ParameterSpec("delta", FINITE_POSITIVE),),
 )
 
 
@@ -134,7 +134,7 @@ def _cauchy_slope(xp: Namespace, prediction: Array, target: Array, scale: Parame
     return xp.where(far, 2 / xp.where(far, ratio, 1.0), near / (1 + 0.5 * near * near)) / scale
 
 
-_SCALE = ParameterOf("scale", FINITE_POSITIVE)
+_SCALE = ParameterSpec("scale", FINITE_POSITIVE)
 cauchy_error = Formula("cauchy", _cauchy_error, _cauchy_slope, parameters=(_SCALE,))
 
 
@@ -253,5 +253,5 @@ barron_error = Formula(
     "barron",
     _barron_error,
     _barron_slope,
-    parameters=(ParameterOf("alpha", BELOW_INFINITY, is_array=True), _SCALE),
+    parameters=(ParameterSpec("alpha", BELOW_INFINITY, is_array=True), _SCALE),
 )

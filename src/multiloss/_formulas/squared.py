@@ -1,12 +1,12 @@
 """Losses that are squares."""
 
-from multiloss._formulas.formula import FRACTION, Formula, ParameterOf, log_ratio
+from multiloss._formulas.formula import FRACTION, Formula, ParameterSpec, log_ratio
 from multiloss._typing import Array, Namespace, Parameter
 
 
-# root  = y - t
-# value = |y - t|²
-# slope = 2 (y - t)
+# residual = y - t
+# value    = |y - t|²
+# slope    = 2 (y - t)
 #
 # For complex operands the modulus is squared from its two parts: abs() would take a root first,
 # whose derivative at zero is not a number. The slope is then the direction of steepest ascent.
@@ -27,7 +27,7 @@ squared_error = Formula(
     _squared_error,
     _residual,
     slope_scale=2.0,
-    root=_residual,
+    residual=_residual,
     takes_complex=True,
     has_half=True,
 )
@@ -35,20 +35,20 @@ root_of_squared_error = squared_error._replace(name="rmse", is_norm=True, has_ha
 euclidean_norm = root_of_squared_error._replace(name="minkowski", takes_complex=False)
 
 
-# root  = log(1 + y) - log(1 + t)
-# value = root²
-# slope = 2 root / (1 + y)
+# residual = log(1 + y) - log(1 + t)
+# value    = residual²
+# slope    = 2 residual / (1 + y)
 #
 # Not a number where y < -1 or t < -1, also where both are: then 1 + y and 1 + t have a quotient.
 def _log_residual(xp: Namespace, prediction: Array, target: Array) -> Array:
-    smaller = 1 + xp.where(prediction < target, prediction, target)
+    smaller = 1 + xp.minimum(prediction, target)
     smaller = xp.where(smaller >= 0, smaller, xp.nan)
     return log_ratio(xp, prediction - target, smaller)
 
 
 def _squared_log_error(xp: Namespace, prediction: Array, target: Array) -> Array:
-    root = _log_residual(xp, prediction, target)
-    return root * root
+    residual = _log_residual(xp, prediction, target)
+    return residual * residual
 
 
 def _log_residual_slope(xp: Namespace, prediction: Array, target: Array) -> Array:  # noqa: ARG001
@@ -64,8 +64,8 @@ squared_log_error = Formula(
     _squared_log_error,
     _squared_log_error_slope,
     slope_scale=2.0,
-    root=_log_residual,
-    root_slope=_log_residual_slope,
+    residual=_log_residual,
+    residual_slope=_log_residual_slope,
     has_half=True,
 )
 root_of_squared_log_error = squared_log_error._replace(name="rmsle", is_norm=True, has_half=False)
@@ -90,5 +90,5 @@ expectile_error = Formula(
     _expectile_error,
     _expectile_slope,
     slope_scale=2.0,
-    parameters=(ParameterOf("q", FRACTION),),
+    parameters=(ParameterSpec("q", FRACTION),),
 )

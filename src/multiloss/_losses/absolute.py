@@ -2,7 +2,7 @@
 
 from typing import Unpack
 
-from multiloss._composition import evaluate_share
+from multiloss._composition import evaluate_wmape
 from multiloss._evaluation import evaluate
 from multiloss._formulas.absolute import (
     absolute_error,
@@ -18,6 +18,8 @@ from multiloss._typing import ArrayT, Operand, Options, ReductionName, WeightOpt
 
 # The distance from 1 to the next number in double precision, on which scikit-learn settled.
 _EPSILON = 2.0**-52
+
+_SQUARE = 2.0
 
 
 def mae(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
@@ -70,14 +72,14 @@ def mape(
     prediction, target : array
         As for :func:`mse`, real.
     eps : float or array, default 2⁻⁵²
-        The least by which is divided, zero or positive.
+        The smallest divisor, zero or positive.
     **options
         Those of :func:`mse` but for ``half``.
 
     Returns
     -------
     array
-        As :func:`mse`, as a share: 0.05 are five per cent.
+        As :func:`mse`, as a share: 0.05 is five per cent.
 
     Raises
     ------
@@ -115,7 +117,7 @@ def smape(
     prediction, target : array
         As for :func:`mse`, real.
     eps : float or array, default 2⁻⁵²
-        The least by which is divided, zero or positive.
+        The smallest divisor, zero or positive.
     **options
         Those of :func:`mse` but for ``half``.
 
@@ -173,7 +175,7 @@ def wmape(
     Returns
     -------
     array
-        As :func:`mse`, as a share: 0.05 are five per cent.
+        As :func:`mse`, as a share: 0.05 is five per cent.
 
     Raises
     ------
@@ -194,7 +196,7 @@ def wmape(
     >>> ml.wmape([9.0, 3.0], [10.0, 2.0])
     np.float64(0.16666666666666666)
     """
-    return evaluate_share(prediction, target, empty=empty, **options)
+    return evaluate_wmape(prediction, target, empty=empty, **options)
 
 
 def minkowski(
@@ -255,11 +257,14 @@ def minkowski(
     """
     is_number = isinstance(p, (int, float))
     if not is_number and getattr(p, "shape", None) != ():
-        raise ValueError(f"p={p!r} is not one number; pass one for all elements")
-    # The square has a second derivative at zero, and runs faster.
-    formula, parameters = (euclidean_norm, ()) if is_number and p == 2 else (norm_of_error, (p,))  # noqa: PLR2004
+        raise ValueError(f"p is a {type(p).__name__}; pass one number, or a 0-d array")
+    if is_number and p == _SQUARE:
+        # It has a second derivative at zero, and runs faster.
+        return evaluate(
+            euclidean_norm, prediction, target, reduction=reduction, empty=empty, **options
+        )
     return evaluate(
-        formula, prediction, target, *parameters, reduction=reduction, empty=empty, **options
+        norm_of_error, prediction, target, p, reduction=reduction, empty=empty, **options
     )
 
 
@@ -293,7 +298,9 @@ def epsilon_insensitive(
     -----
     Not differentiable where \|y − t\| is epsilon: the gradient there is 0.
 
-    Same definition: none of the peers. scikit-learn minimises it in ``sklearn.svm.SVR``.
+    Same definition: none of the peers.
+
+    scikit-learn minimises it in ``sklearn.svm.SVR``.
 
     Examples
     --------

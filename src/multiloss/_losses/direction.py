@@ -2,12 +2,16 @@
 
 from typing import Unpack
 
-from multiloss._composition import evaluate_angle
-from multiloss._typing import ArrayT, Operand, WeightOptions
+from multiloss._composition import evaluate_cosine_distance
+from multiloss._typing import ArrayT, Axis, Operand, VectorOptions
 
 
 def cosine_distance(
-    prediction: ArrayT, target: Operand, **options: Unpack[WeightOptions]
+    prediction: ArrayT,
+    target: Operand,
+    *,
+    axis: Axis = -1,
+    **options: Unpack[VectorOptions],
 ) -> ArrayT:
     r"""Return the cosine distance of vectors, 1 − cos(y, t).
 
@@ -18,9 +22,10 @@ def cosine_distance(
     ----------
     prediction, target : array
         As for :func:`mse`, real, with at least one axis.
+    axis : int or tuple of int, default -1
+        The axis of the vectors; None for one vector of all elements.
     **options
-        ``weight``, ``where``, ``keepdims`` and ``broadcast`` as for :func:`mse`, and ``axis``, that
-        of the vectors: the last one by default, None for one vector of all elements. There is no
+        ``weight``, ``where``, ``keepdims`` and ``broadcast`` as for :func:`mse`. There is no
         ``reduction``: take the mean of the result for the loss of a batch.
 
     Returns
@@ -50,4 +55,4 @@ def cosine_distance(
     >>> ml.cosine_distance([[1.0, 0.0], [3.0, 4.0]], [[0.0, 2.0], [3.0, 4.0]])
     array([1., 0.])
     """
-    return evaluate_angle(prediction, target, **options)
+    return evaluate_cosine_distance(prediction, target, axis=axis, **options)

@@ -7,18 +7,12 @@ from multiloss._formulas.likelihood import (
     full_gaussian,
     full_poisson,
     full_poisson_of_log,
+    gamma_unit_deviance,
     gaussian,
     poisson,
     poisson_of_log,
-)
-from multiloss._formulas.likelihood import (
-    gamma_deviance as gamma_formula,
-)
-from multiloss._formulas.likelihood import (
-    poisson_deviance as poisson_formula,
-)
-from multiloss._formulas.likelihood import (
-    tweedie_deviance as tweedie_formula,
+    poisson_unit_deviance,
+    tweedie_unit_deviance,
 )
 from multiloss._typing import ArrayT, Operand, Options
 
@@ -65,10 +59,11 @@ def poisson_nll(
     Differentiable wherever it is finite. A rate of zero is right for a count of zero, and has an
     infinite loss for any other.
 
-    Same definition: ``torch.nn.functional.poisson_nll_loss``, ``keras.losses.poisson``.
+    Same definition: ``torch.nn.functional.poisson_nll_loss``.
 
-    With ``log_input=False`` PyTorch adds 1e-8 to the rate in the logarithm, and Keras, which knows
-    no other input, 1e-7: pass ``prediction + 1e-8`` to have it bounded.
+    With ``log_input=False`` PyTorch adds 1e-8 to the rate in the logarithm, and
+    ``keras.losses.poisson``, which knows no other input, 1e-7: pass ``prediction + 1e-8`` to have
+    it bounded.
 
     Examples
     --------
@@ -171,7 +166,7 @@ def poisson_deviance(prediction: ArrayT, target: Operand, **options: Unpack[Opti
     where those of the peers cancel.
 
     Same definition: ``sklearn.metrics.mean_poisson_deviance``,
-    ``torchmetrics.functional.tweedie_deviance_score``.
+    ``torchmetrics.functional.tweedie_deviance_score(power=1)``.
 
     It is ``tweedie_deviance(power=1)``. scikit-learn raises where this is NaN, and for a prediction
     of zero.
@@ -182,7 +177,7 @@ def poisson_deviance(prediction: ArrayT, target: Operand, **options: Unpack[Opti
     >>> ml.poisson_deviance([1.0, 2.0], [0.0, 2.0])
     np.float64(1.0)
     """
-    return evaluate(poisson_formula, prediction, target, **options)
+    return evaluate(poisson_unit_deviance, prediction, target, **options)
 
 
 def gamma_deviance(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
@@ -214,7 +209,7 @@ def gamma_deviance(prediction: ArrayT, target: Operand, **options: Unpack[Option
     those of the peers cancel.
 
     Same definition: ``sklearn.metrics.mean_gamma_deviance``,
-    ``torchmetrics.functional.tweedie_deviance_score``.
+    ``torchmetrics.functional.tweedie_deviance_score(power=2)``.
 
     It is ``tweedie_deviance(power=2)``. scikit-learn raises where this is NaN.
 
@@ -224,13 +219,13 @@ def gamma_deviance(prediction: ArrayT, target: Operand, **options: Unpack[Option
     >>> ml.gamma_deviance([1.0, 2.0], [1.0, 2.0])
     np.float64(0.0)
     """
-    return evaluate(gamma_formula, prediction, target, **options)
+    return evaluate(gamma_unit_deviance, prediction, target, **options)
 
 
 def tweedie_deviance(
     prediction: ArrayT, target: Operand, *, power: Operand = 0.0, **options: Unpack[Options]
 ) -> ArrayT:
-    r"""Return the Tweedie deviance, of which the squared error, Poisson and gamma are three.
+    r"""Return the Tweedie deviance, 2 ∫ (s − t) s^(−power) ds from t to y.
 
     .. math:: \frac{1}{\sum_i w_i} \sum_i 2 w_i \left( \frac{\max(t_i, 0)^{2-p}}{(1-p)(2-p)}
         - \frac{t_i \, y_i^{1-p}}{1-p} + \frac{y_i^{2-p}}{2-p} \right)
@@ -279,4 +274,4 @@ def tweedie_deviance(
     >>> ml.tweedie_deviance([4.0], [1.0])
     np.float64(9.0)
     """
-    return evaluate(tweedie_formula, prediction, target, power, **options)
+    return evaluate(tweedie_unit_deviance, prediction, target, power, **options)

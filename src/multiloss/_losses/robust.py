@@ -97,7 +97,8 @@ def smooth_l1(
     Raises
     ------
     ValueError, TypeError
-        As :func:`mse`, if numbers are complex, and if ``beta`` is a number that is not positive.
+        As :func:`mse`, if numbers are complex, and if ``beta`` is a number that is not positive or
+        infinite.
 
     Notes
     -----

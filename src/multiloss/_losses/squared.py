@@ -27,7 +27,7 @@ def mse(
     broadcast: bool = False,
     empty: Operand = NAN,
 ) -> ArrayT:
-    r"""Return the mean squared error, without a factor ½ unless ``half=True``.
+    r"""Return the mean squared error, the mean of \|y − t\|², without a factor ½ by default.
 
     .. math:: \mathrm{MSE} = \frac{\sum_i w_i \, |y_i - t_i|^2}{\sum_i w_i}
 
@@ -132,7 +132,7 @@ def sse(
     half: bool = True,
     broadcast: bool = False,
 ) -> ArrayT:
-    r"""Return the sum of squared errors, with a factor ½ unless ``half=False``.
+    r"""Return the sum of squared errors, ½ Σ \|y − t\|², with the factor ½ by default.
 
     .. math:: \mathrm{SSE} = \frac{1}{2} \sum_i w_i \, |y_i - t_i|^2
 
@@ -211,7 +211,7 @@ def sse(
 
 
 def rmse(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
-    r"""Return the root mean squared error, in the unit of the prediction.
+    r"""Return the root mean squared error, the square root of the mean of \|y − t\|².
 
     .. math:: \mathrm{RMSE} = \sqrt{\frac{\sum_i w_i \, |y_i - t_i|^2}{\sum_i w_i}}
 
@@ -240,11 +240,11 @@ def rmse(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> Arr
     NaN.
 
     Same definition: ``sklearn.metrics.root_mean_squared_error``,
-    ``torchmetrics.functional.mean_squared_error``.
+    ``torchmetrics.functional.mean_squared_error(squared=False)``.
 
-    torchmetrics takes the root with ``squared=False``, and one for each output with
-    ``num_outputs``; scikit-learn takes one root for each output and averages them. Here one root
-    stands over all, and ``axis=0`` gives one for each column.
+    torchmetrics takes one root for each output with ``num_outputs``; scikit-learn takes one root
+    for each output and averages them. Here one root stands over all, and ``axis=0`` gives one for
+    each column.
 
     Examples
     --------
@@ -301,7 +301,7 @@ def msle(
 
 
 def rmsle(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
-    r"""Return the root mean squared logarithmic error, the root of :func:`msle`.
+    r"""Return the root mean squared logarithmic error, the square root of msle.
 
     .. math:: \sqrt{\frac{\sum_i w_i \, (\log(1 + y_i) - \log(1 + t_i))^2}{\sum_i w_i}}
 
@@ -369,7 +369,9 @@ def expectile(
     -----
     Differentiable everywhere; the second derivative jumps at a perfect prediction.
 
-    Same definition: none of the peers. ``expectile(q=0.5)`` is half of :func:`mse`.
+    Same definition: none of the peers.
+
+    ``expectile(q=0.5)`` is half of :func:`mse`.
 
     References
     ----------
