@@ -118,6 +118,17 @@ def test_inputs_are_never_modified(engine: Engine, function: Any, definition: An
         np.testing.assert_array_equal(engine.numpy(array), before)
 
 
+@functions
+@pytest.mark.parametrize("dtype", ["int64", "float16", "float32"])
+def test_weights_of_every_dtype(engine: Engine, function: Any, definition: Any, dtype: str) -> None:
+    if dtype not in engine.dtypes:
+        dtype = "float32"
+    weight = engine.array([[1, 2, 3]], dtype)
+    value = function(engine.array(PREDICTION), engine.array(TARGET), weight=weight, axis=1)
+    expected = definition(PREDICTION, TARGET, np.array([[1.0, 2.0, 3.0]]), 1)
+    np.testing.assert_allclose(engine.numpy(value), expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("empty", [np.nan, 0.0, -1.0], ids=str)
 def test_share_of_nothing(engine: Engine, empty: float) -> None:
     target = engine.array([[0.0, 0.0], [1.0, 3.0]])

@@ -102,6 +102,17 @@ def test_result_may_be_an_operand(engine: Engine) -> None:
     np.testing.assert_array_equal(engine.numpy(prediction), PREDICTION)
 
 
+@pytest.mark.parametrize("shape", [(3, 4), (300, 400)], ids=str)
+def test_slope_may_be_an_operand(tuned_engine: Engine, shape: Any) -> None:
+    product = ml.make_loss(lambda _xp, y, t: y * t, lambda _xp, _y, t: t)
+    given = np.arange(np.prod(shape), dtype=float).reshape(shape) % 7
+    prediction, target = tuned_engine.array(given), tuned_engine.array(given)
+    weight = tuned_engine.array(np.full((1, shape[1]), 2.0))
+    _, gradient = ml.value_and_grad(product)(prediction, target, weight=weight, reduction="sum")
+    np.testing.assert_array_equal(tuned_engine.numpy(gradient), 2 * given)
+    np.testing.assert_array_equal(tuned_engine.numpy(target), given)
+
+
 def test_keyword_only_parameters_and_no_defaults() -> None:
     @ml.make_loss
     def power(_xp: Any, prediction: Any, target: Any, *, p: float) -> Any:

@@ -71,6 +71,17 @@ def test_closed_form_equals_autograd(loss: Any) -> None:
     torch.testing.assert_close(value, loss(prediction, target), equal_nan=True)
 
 
+@pytest.mark.parametrize("function", [ml.wmape, ml.cosine_distance], ids=["wmape", "cosine"])
+def test_masked_weights_do_not_leak_into_gradients(function: Any) -> None:
+    operands = [each.requires_grad_() for each in (double(3), double(3, seed=1))]
+    weight = torch.tensor([1.0, 2.0, torch.nan], dtype=torch.float64, requires_grad=True)
+    function(*operands, weight=weight, where=torch.tensor([True, True, False])).backward()
+    for each in (*operands, weight):
+        assert each.grad is not None
+        assert torch.isfinite(each.grad).all()
+        assert each.grad[2] == 0
+
+
 def test_module_of_any_loss_learns_its_parameters() -> None:
     delta = torch.nn.Parameter(torch.tensor(0.5))
     module = RegressionLoss(ml.huber, delta=delta, reduction="sum")

@@ -8,6 +8,7 @@ import ast
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -143,8 +144,9 @@ def draw(curves: Iterable[Curve], path: Path | None) -> None:
         values.plot(PREDICTIONS, value, label=label)
         slopes.plot(PREDICTIONS, slope, label=label)
     for panel, title, limit in ((values, "value", TALLEST), (slopes, "slope", STEEPEST)):
-        low, high = panel.get_ylim()
-        panel.set_ylim(max(low, -limit), min(high, limit))
+        heights = [y for line in panel.get_lines() for y in line.get_ydata() if isfinite(y)]
+        low, high = max(min(heights), -limit), min(max(heights), limit)
+        panel.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
         panel.axvline(TARGET, color="0.75", linewidth=0.8, zorder=0)
         panel.grid(visible=True, alpha=0.25)
         panel.set(title=title, xlabel=f"prediction, for a target of {TARGET:g}")
