@@ -3,7 +3,6 @@ from collections.abc import Iterator
 import pytest
 
 from engines import ENGINES, NUMPY_ENGINES, TUNED_ENGINES, Engine
-from losses import KINDS, LOSSES
 
 # These files are about one other engine, or need more than the run-time dependencies.
 _NEED_ALL_ENGINES = (
@@ -44,16 +43,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(fixture, chosen, indirect=True)
 
 
-# The engines on which the quick run takes every row of the table.
-_QUICK_ENGINES = (None, "numpy", "torch")
+# The quick run takes the files on the family on two engines; the full run takes them on all. Only
+# the squares, with which each engine's ways began, are in both.
+_FAMILY_FILES = (
+    "test_compositions.py",
+    "test_edges.py",
+    "test_family.py",
+    "test_laws.py",
+    "test_own_loss.py",
+    "test_parameters.py",
+)
+_QUICK = ("numpy", "torch")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave to the full run what takes long to compile: the table of losses on every engine."""
+    """Leave to the full run what takes long to compile."""
     for item in items:
         given: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
-        is_rare = given.get("name") in set(LOSSES) - set(KINDS)
-        if is_rare and given.get("engine") not in _QUICK_ENGINES:
+        is_quick = given.get("engine", "numpy") in _QUICK or given.get("name") in {"mse", "sse"}
+        if item.path.name in _FAMILY_FILES and not is_quick:
             item.add_marker(pytest.mark.slow)
 
 

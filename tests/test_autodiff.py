@@ -12,6 +12,8 @@ import multiloss as ml
 from losses import LOSSES, elements, every, expected
 from test_edges import OF_RESIDUALS, residuals
 
+pytestmark = pytest.mark.slow
+
 ELEMENTWISE = {name: loss for name, loss in LOSSES.items() if loss.exponent == 1.0}
 
 

@@ -12,7 +12,8 @@ import multiloss as ml
 from engines import Engine
 from losses import KINDS
 
-losses = pytest.mark.parametrize("loss", [each.function for each in KINDS.values()], ids=KINDS)
+CHECKED = ("mse", "sse", "huber")
+losses = pytest.mark.parametrize("loss", [KINDS[name].function for name in CHECKED], ids=CHECKED)
 
 
 def raises(kind: type[Exception], *parts: str) -> Any:

@@ -59,6 +59,7 @@ SAME: dict[str, tuple[Callable[..., Any], Callable[..., Any], float]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("one", "other", "factor"), SAME.values(), ids=SAME)
 def test_special_cases_coincide(engine: Engine, one: Any, other: Any, factor: float) -> None:
     operands = engine.array(RATE), engine.array(POSITIVE)

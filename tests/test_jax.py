@@ -29,7 +29,15 @@ LOSSES: dict[str, Any] = {
     "where": partial(ml.mse, where=MASK, axis=1, empty=0.0),
     "weight": partial(ml.mse, weight=np.array([[1.0], [3.0]], np.float32)),
 }
-losses = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+SLOW = ("rmse", "where", "huber")
+losses = pytest.mark.parametrize(
+    "loss",
+    [
+        # Their second derivatives take long to compile.
+        pytest.param(each, id=name, marks=pytest.mark.slow if name in SLOW else ())
+        for name, each in LOSSES.items()
+    ],
+)
 
 
 @pytest.mark.parametrize("loss", [ml.wmape, ml.cosine_distance], ids=["wmape", "cosine"])
