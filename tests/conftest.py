@@ -17,7 +17,6 @@ _NEED_ALL_ENGINES = (
     "test_pandas.py",
     "test_readme.py",
     "test_torch.py",
-    "test_ways.py",
 )
 
 

@@ -49,9 +49,7 @@ def evaluate(
         unknown = {"half": half}
     if unknown:
         raise TypeError(unknown_option(formula.name, unknown))
-    # As unwrapped() does, without its call: this is the way of every small loss.
-    with_gradient = isinstance(prediction, Differentiated)
-    given = cast(Differentiated, prediction).prediction if with_gradient else prediction
+    given, with_gradient = unwrapped(prediction)
     engine, operands = admit(
         formula, given, target, parameters, weight=weight, where=where, broadcast=broadcast
     )

@@ -62,7 +62,7 @@ def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = 
     >>> ml.value_and_grad(loss)([1.0, 4.0], [0.0, 2.0], reduction="sum")
     (np.float64(17.0), array([ 4., 32.]))
     """
-    for function in (value, slope or value):
+    for function in (value,) if slope is None else (value, slope):
         if not callable(function):
             raise TypeError(
                 f"make_loss takes functions of xp, prediction and target, got {function!r}"
@@ -89,7 +89,7 @@ def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = 
     return loss
 
 
-_TAKEN = ("prediction", "target", "half", *Options.__annotations__)
+_TAKEN = ("prediction", "target", "half", *Options.__optional_keys__)
 _REQUIRED = inspect.Parameter.empty
 
 

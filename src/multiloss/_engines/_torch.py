@@ -38,12 +38,15 @@ _BLOCK_BYTES = 2**20  # beyond, of each operand and each temporary of a block
 
 # The formulas for which PyTorch has a fused kernel of its own. The functions of torch.nn.functional
 # call these too, after they have broadcast the operands, which takes half as long as the kernel.
-_kernels: Any = torch._C._nn  # noqa: SLF001
+# They are private: a release without them gets operators.
 _KERNELS = {
-    absolute_error.value: _kernels.l1_loss,
-    huber_error.value: _kernels.huber_loss,
-    smooth_absolute_error.value: _kernels.smooth_l1_loss,
-    squared_error.value: _kernels.mse_loss,
+    formula.value: getattr(torch._C._nn, name, None)  # noqa: SLF001
+    for formula, name in (
+        (absolute_error, "l1_loss"),
+        (huber_error, "huber_loss"),
+        (smooth_absolute_error, "smooth_l1_loss"),
+        (squared_error, "mse_loss"),
+    )
 }
 _TINY, _HUGE = 2.0**-30, 2.0**30  # beyond, the square that they divide may overflow or vanish
 _REDUCTIONS = {"mean": 1, "sum": 2}  # as the kernels count them

@@ -191,9 +191,8 @@ gamma_unit_deviance = Formula(
 #       = (y - t)²                                                     where p = 0, of any sign
 # slope = 2 (y - t) y^-p
 #
-# The difference of the two e is the series Σ l^k/k! ((2-p)^(k-1) - (1-p)^(k-1)) from k = 2 on,
-# where l is small.
-# Where t is not positive, the last term of the second line is left out: it is 0 there.
+# Where l is small, the difference of the two e is Σ l^k/k! ((2-p)^(k-1) - (1-p)^(k-1)) from k = 2
+# on. Where t is not positive, the last term of the second line is left out: it is 0 there.
 _POWER = Domain(
     "a finite number of at most 0 or at least 1",
     lambda value: ((value <= 0) | (value >= 1)) & (value > -math.inf) & (value < math.inf),
@@ -205,7 +204,8 @@ def _tweedie_unit_deviance(xp: Namespace, prediction: Array, target: Array, powe
     general = (prediction > 0) & (target > 0)
     safe_prediction = xp.where(prediction > 0, prediction, 1.0)
     safe_target = xp.where(general, target, 1.0)
-    ratio = _log_of_ratio(xp, xp.where(general, prediction, 1.0), safe_target)
+    y = xp.where(general, prediction, 1.0)
+    ratio = log_ratio(xp, y - safe_target, xp.minimum(y, safe_target))
     result = safe_target ** (2 - power) * _tweedie_difference(xp, 1 - power, ratio)
     at_zero = _tweedie_without_target(xp, safe_prediction, target, power)
     result = xp.where(general, result, at_zero)
@@ -230,10 +230,6 @@ def _is_tweedie(prediction: Array, target: Array, power: Array) -> Array:
     """Tell where there is a deviance: of positive predictions, and of targets by the power."""
     is_zero = (target == 0) & (power < 2)  # noqa: PLR2004  as above
     return (prediction > 0) & ((target > 0) | is_zero | ((target < 0) & (power < 0)))
-
-
-def _log_of_ratio(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return log_ratio(xp, prediction - target, xp.minimum(prediction, target))
 
 
 def _tweedie_difference(xp: Namespace, lower: Array, ratio: Array) -> Array:
