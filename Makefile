@@ -1,12 +1,14 @@
-# Two virtual environments, both made here and pinned by constraints.txt: .venv has every engine,
-# .venv-minimal none but NumPy. The package is installed into them as a built wheel, so that the tests
+# Three virtual environments, all made here: .venv has every engine, .venv-minimal none but NumPy, both
+# pinned by constraints.txt, and .venv-lowest the lowest versions of constraints-lowest.txt. The package is installed into them as a built wheel, so that the tests
 # run against what ships and never against src/.
 
 PYTHON ?= python3
 PIP_VERSION := 25.3
 SOURCES := $(shell find src -name '*.py') src/multiloss/py.typed pyproject.toml README.md LICENSE
+# What pyproject.toml promises.
+LOWEST := array-api-compat==1.15 jax==0.5.0 jaxlib==0.5.0 numpy==2.0.0 torch==2.6.0
 SHOW := .venv/bin/python -m multiloss show
-PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint
 
 .DEFAULT_GOAL := help
 
@@ -19,12 +21,20 @@ demo: .venv/wheel ## reference values on every engine, then train on handwritten
 	.venv/bin/python examples/demo.py
 
 .PHONY: test
-test: lint types test-minimal .venv/wheel ## linter, formatter check, type checker and all tests
-	.venv/bin/python -m pytest --numprocesses 2
+test: lint types test-minimal .venv/wheel ## linter, formatter check, type checker and the tests (5 minutes)
+	.venv/bin/python -m pytest --numprocesses 2 -m "not exhaustive"
 
 .PHONY: test-quick
 test-quick: .venv/wheel ## the tests without the slow ones, in a minute
-	.venv/bin/python -m pytest --numprocesses 2 -m "not slow"
+	.venv/bin/python -m pytest --numprocesses 2 -m "not slow and not exhaustive"
+
+.PHONY: test-all
+test-all: test test-lowest ## all of that in every setting, and with the lowest versions
+	.venv/bin/python -m pytest --numprocesses 2 -m exhaustive
+
+.PHONY: test-lowest
+test-lowest: .venv-lowest/wheel ## the tests with the lowest versions that pyproject.toml promises
+	.venv-lowest/bin/python -m pytest --numprocesses 2 -m "not slow and not exhaustive" --engines alone
 
 .PHONY: test-minimal
 test-minimal: .venv-minimal/wheel ## the NumPy part of the tests, where no other engine is installed
@@ -64,28 +74,35 @@ format: .venv/dependencies ## rewrite the files as the linter and the formatter 
 	.venv/bin/ruff format
 
 .PHONY: lock
-lock: ## pin the newest versions that fit, torch excepted
+lock: ## pin the newest versions that fit, torch excepted, and those that fit the lowest
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet pip==$(PIP_VERSION)
 	.venv-lock/bin/python -m pip install --quiet --group dev array-api-compat torch==2.13.0
 	.venv-lock/bin/python -m pip freeze | sed 's/+cpu$$//' > constraints.txt
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet pip==$(PIP_VERSION)
+	.venv-lock/bin/python -m pip install --quiet --group test $(LOWEST)
+	.venv-lock/bin/python -m pip freeze | grep -v ^nvidia- | sed 's/+cpu$$//' > constraints-lowest.txt
 	rm -rf .venv-lock
 
 .PHONY: clean
 clean: ## remove the environments and caches
-	rm -rf .venv .venv-minimal .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-minimal .venv-lowest .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/dependencies: GROUP := dev
 .venv-minimal/dependencies: GROUP := minimal-test
+.venv-lowest/dependencies: GROUP := test
+.venv/dependencies .venv-minimal/dependencies: VERSIONS := constraints.txt
+.venv-lowest/dependencies: VERSIONS := constraints-lowest.txt
 
-%/dependencies: constraints.txt pyproject.toml
+%/dependencies: constraints.txt constraints-lowest.txt pyproject.toml
 	test -d $* || $(PYTHON) -m venv $*
-	$*/bin/python $(PIP_INSTALL) pip==$(PIP_VERSION)
-	$*/bin/python $(PIP_INSTALL) --group $(GROUP) array-api-compat numpy
+	$*/bin/python $(PIP_INSTALL) $(VERSIONS) pip==$(PIP_VERSION)
+	$*/bin/python $(PIP_INSTALL) $(VERSIONS) --group $(GROUP) array-api-compat numpy
 	touch $@
 
 %/wheel: %/dependencies $(SOURCES)
-	$*/bin/python $(PIP_INSTALL) --force-reinstall --no-deps --no-build-isolation .
+	$*/bin/python $(PIP_INSTALL) constraints.txt --force-reinstall --no-deps --no-build-isolation .
 	touch $@
 
 # Make would otherwise delete the stamps as intermediate files.

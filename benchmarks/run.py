@@ -29,6 +29,8 @@ def main() -> None:
     options = ["--quick"] if quick else []
     records: list[dict[str, Any]] = []
     console = Console()
+    if not console.is_terminal:
+        console.width = 120  # instead of the 80 of which no heading is left
     for engine in track(ENGINES, "one process per engine", console=console):
         lines = _output("measure.py", engine, *options).splitlines()
         records += [json.loads(line) for line in lines]

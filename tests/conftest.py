@@ -1,37 +1,55 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import multiloss
+from build import difference
 from engines import ENGINES, NUMPY_ENGINES, TUNED_ENGINES, Engine
 
-# These files are about one other engine, or need more than the run-time dependencies.
+# These files compare with other packages, or draw.
+_NEED_PEERS = ("test_benchmarks.py", "test_command.py", "test_demo.py", "test_family.py")
+# These are about one other engine, or need more than the run-time dependencies.
 _NEED_ALL_ENGINES = (
+    *_NEED_PEERS,
     "test_autodiff.py",
-    "test_benchmarks.py",
-    "test_command.py",
     "test_dask.py",
-    "test_demo.py",
+    "test_dispatch.py",
     "test_engines_together.py",
-    "test_family.py",
     "test_jax.py",
+    "test_modules.py",
     "test_pandas.py",
     "test_readme.py",
+    "test_saved_tensors.py",
     "test_torch.py",
+    "test_transformations.py",
 )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--engines",
-        choices=("all", "numpy"),
+        choices=("all", "alone", "numpy"),
         default="all",
-        help="numpy: only what needs no package but the run-time dependencies",
+        help="alone: without their peers; numpy: only what needs no more than the package itself",
     )
 
 
+def pytest_configure() -> None:
+    """Refuse to test a build that is not the one of the source beside the tests."""
+    source = Path(__file__).parent.parent / "src" / "multiloss"
+    file = difference(source, Path(multiloss.__file__).parent)
+    if file is not None:
+        raise pytest.UsageError(
+            f"src/multiloss/{file} is not what is installed; run 'make test-quick', or 'make "
+            ".venv/wheel' before pytest"
+        )
+
+
 def pytest_ignore_collect(collection_path: object, config: pytest.Config) -> bool | None:
+    ignored = {"all": (), "alone": _NEED_PEERS, "numpy": _NEED_ALL_ENGINES}
     name = str(getattr(collection_path, "name", ""))
-    return True if config.getoption("--engines") == "numpy" and name in _NEED_ALL_ENGINES else None
+    return True if name in ignored[config.getoption("--engines")] else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -42,8 +60,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(fixture, chosen, indirect=True)
 
 
-# The quick run takes the files on the family on two engines; the full run takes them on all. Only
-# the squares, with which each engine's ways began, are in both.
+# Losses are tried on the engines that differ: NumPy, PyTorch, JAX as it comes, and the standard at
+# its strictest. The others run what they run in another setting, or as any library does; there,
+# one loss stands for all, and the rest is exhaustive. So is JAX on large arrays, which are nothing
+# special to it. The quick run has two engines.
 _FAMILY_FILES = (
     "test_compositions.py",
     "test_edges.py",
@@ -51,17 +71,24 @@ _FAMILY_FILES = (
     "test_laws.py",
     "test_own_loss.py",
     "test_parameters.py",
+    "test_ways.py",
 )
+_DIFFERENT = ("numpy", "torch", "jax", "strictest")
 _QUICK = ("numpy", "torch")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave to the full run what takes long to compile."""
+    """Leave to the longer runs what is the same law in one more setting."""
     for item in items:
         given: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
-        is_quick = given.get("engine", "numpy") in _QUICK or given.get("name") in {"mse", "sse"}
-        if item.path.name in _FAMILY_FILES and not is_quick:
+        engine = given.get("engine", given.get("tuned_engine", "numpy"))
+        name = item.path.name
+        if name not in _FAMILY_FILES or given.get("name") in {"mse", "sse"}:
+            continue
+        if engine not in _QUICK:
             item.add_marker(pytest.mark.slow)
+        if engine not in _DIFFERENT or (name == "test_ways.py" and engine == "jax"):
+            item.add_marker(pytest.mark.exhaustive)
 
 
 @pytest.fixture

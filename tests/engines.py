@@ -6,6 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pytest
+
+
+def enable_x64(wanted: bool) -> AbstractContextManager[Any]:
+    """Switch JAX to double precision and back, in each release as it wants it."""
+    import jax
+    import jax.experimental
+
+    home: Any = jax if hasattr(jax, "enable_x64") else jax.experimental
+    context: AbstractContextManager[Any] = home.enable_x64(wanted)
+    return context
 
 
 @dataclass(frozen=True)
@@ -88,7 +99,7 @@ def _jax_x64() -> Engine:
     import jax
     import jax.numpy as jnp
 
-    return Engine("jax-x64", jax.Array, jnp.asarray, active=lambda: jax.enable_x64(True))
+    return Engine("jax-x64", jax.Array, jnp.asarray, active=lambda: enable_x64(True))
 
 
 # What the standard has, which knows no 16-bit floats.
@@ -138,6 +149,24 @@ def _dask() -> Engine:
 
     dtypes = ("float16", *_STANDARD_DTYPES)
     return Engine("dask", dask.array.Array, asarray, dtypes=dtypes, numpy=compute)
+
+
+@contextmanager
+def ways_of(engine: Engine) -> Iterator[list[str]]:
+    """Record in which way an engine computes each loss, by the name that it has for it."""
+    from multiloss._engines import engine_of
+
+    own = type(engine_of("prediction", engine.array([1.0])))
+    ways: list[str] = []
+
+    def way(self: Any, *arguments: Any) -> str:
+        ways.append(own_way(self, *arguments))
+        return ways[-1]
+
+    own_way = own.way
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(own, "way", way)
+        yield ways
 
 
 ENGINES: dict[str, Callable[[], Engine]] = {

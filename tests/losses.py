@@ -73,7 +73,7 @@ def _tukey(y: Any, t: Any, scale: float) -> Any:
     return mp.mpf(scale) ** 2 / 6 * (1 - (1 - z**2) ** 3)
 
 
-def _tweedie(y: Any, t: Any, p: float) -> Any:
+def tweedie(y: Any, t: Any, p: float) -> Any:
     a, b = 1 - mp.mpf(p), 2 - mp.mpf(p)
     return 2 * (t**b / (a * b) - t * y**a / a + y**b / b)
 
@@ -182,19 +182,53 @@ LOSSES: dict[str, Loss] = {
     "poisson_deviance": positive(ml.poisson_deviance, lambda y, t: 2 * (t * mp.log(t / y) - t + y)),
     "gamma_deviance": positive(ml.gamma_deviance, lambda y, t: 2 * (mp.log(y / t) + t / y - 1)),
     "tweedie_deviance": positive(
-        partial(ml.tweedie_deviance, power=1.5), partial(_tweedie, p=1.5), ulps=32
+        partial(ml.tweedie_deviance, power=1.5), partial(tweedie, p=1.5), ulps=32
     ),
     "tweedie_deviance--1": positive(
-        partial(ml.tweedie_deviance, power=-1.0), partial(_tweedie, p=-1.0), ulps=32
+        partial(ml.tweedie_deviance, power=-1.0), partial(tweedie, p=-1.0), ulps=32
     ),
     "tweedie_deviance-3": positive(
-        partial(ml.tweedie_deviance, power=3.0), partial(_tweedie, p=3.0), ulps=32
+        partial(ml.tweedie_deviance, power=3.0), partial(tweedie, p=3.0), ulps=32
     ),
 }
+
+# Every loss as a caller has it, those that are no sums over elements included.
+FUNCTIONS: dict[str, Any] = {
+    **{name: loss.function for name, loss in LOSSES.items()},
+    "wmape": ml.wmape,
+    "cosine_distance": ml.cosine_distance,
+}
+
+
+def domain_of(name: str) -> str:
+    """Return which operands a loss has: "real" or "positive"."""
+    return LOSSES[name].domain if name in LOSSES else "real"
+
 
 # One of each kind, for what does not depend on the formula: squares, sums, norms, with a parameter
 # and without.
 KINDS = {name: LOSSES[name] for name in ("mse", "sse", "rmse", "mae", "huber", "gaussian_nll")}
+
+
+def by_residual(
+    definition: Callable[[Any, Any], Any], y: float, t: float, exponent: float = 1.0
+) -> tuple[Any, Any]:
+    """Return value and slope of an element, in enough digits for the smallest residual beside 1."""
+    with mp.workdps(1400):
+        prediction, target = mp.mpf(y), mp.mpf(t)
+        value = definition(prediction, target)
+        step = ((prediction - target) or prediction) / mp.mpf(10) ** 40
+        ahead, behind = (definition(prediction + each, target) for each in (step, -step))
+        slope = (ahead - behind) / (2 * step)
+        if exponent != 1.0:
+            value, slope = (
+                value ** (1 / mp.mpf(exponent)),
+                slope / exponent * value ** (1 / mp.mpf(exponent) - 1),
+            )
+        # The third derivative remains in the quotient, where the slope is zero.
+        if y == t and abs(slope * step) < abs(value) * mp.mpf(10) ** -60:
+            slope = mp.mpf(0)
+        return value, slope
 
 
 @cache

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 import multiloss as ml
+from engines import enable_x64
 from losses import LOSSES, elements, every, expected
-from test_edges import OF_RESIDUALS, residuals
+from test_edges import EXTREMES, OF_RESIDUALS, exact, residuals
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +29,7 @@ def test_gradient_in_pytorch(name: str) -> None:
 
 @every(LOSSES)
 def test_gradient_in_jax(name: str) -> None:
-    with jax.enable_x64(True):
+    with enable_x64(True):
         gradient = jax.jit(jax.grad(LOSSES[name].function))(
             *map(jnp.asarray, LOSSES[name].operands())
         )
@@ -49,7 +50,7 @@ def test_second_derivative_in_pytorch(name: str) -> None:
 
 @every(ELEMENTWISE)
 def test_second_derivative_in_jax(name: str) -> None:
-    with jax.enable_x64(True):
+    with enable_x64(True):
         prediction, target = map(jnp.asarray, LOSSES[name].operands())
 
         def gradient(y: Any) -> Any:
@@ -118,3 +119,61 @@ def test_autodiff_is_the_closed_form_at_every_size(name: str, sign: float, libra
     counts = np.isfinite(value)
     assert np.count_nonzero(counts) > len(THRESHOLDS)
     np.testing.assert_allclose(found[counts], closed[counts], rtol=1e-4, atol=1e-8)
+
+
+# In these, autodiff multiplies the target by 4, which overflows.
+TOO_LARGE = ("poisson", "poisson-64")
+
+
+@pytest.mark.parametrize("name", sorted(set(EXTREMES) - set(TOO_LARGE)))
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_autodiff_at_extremes(name: str, library: str) -> None:
+    extreme = EXTREMES[name]
+    _, slope = exact(extreme)
+    y, t = (np.array([each], extreme.dtype) for each in extreme[3:5])
+    if library == "torch":
+        prediction = torch.tensor(y, requires_grad=True)
+        extreme.function(prediction, torch.tensor(t)).backward()
+        assert prediction.grad is not None
+        found = prediction.grad.numpy()
+    else:
+        with enable_x64(extreme.dtype == "float64"):
+            found = np.asarray(jax.grad(extreme.function)(jnp.asarray(y), jnp.asarray(t)))
+    limits = np.finfo(extreme.dtype)
+    np.testing.assert_allclose(
+        found,
+        [slope],
+        rtol=256 * float(limits.eps),
+        atol=float(limits.tiny) + extreme.slope_atol,
+    )
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_branches_that_are_not_taken_do_not_leak(library: str) -> None:
+    # (y - t)² of any sign, where the deviance of another power is not defined.
+    y, t = [1.0, 2.0, -3.0, 0.0, 1e30], [-1.0, 1.0, 2.0, 0.0, -1.0]
+    if library == "torch":
+        prediction = torch.tensor(y, requires_grad=True)
+        loss: Any = ml.tweedie_deviance(prediction, torch.tensor(t), reduction="sum")
+        loss.backward()
+        assert prediction.grad is not None
+        found: Any = prediction.grad
+    else:
+        found = jax.grad(ml.tweedie_deviance)(jnp.asarray(y), jnp.asarray(t), reduction="sum")
+    np.testing.assert_allclose(found, [4.0, 2.0, -10.0, 0.0, 2e30], rtol=1e-6)
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_rate_of_zero_is_right_for_no_count(library: str) -> None:
+    # d/dy of 2 (t log(t / y) - t + y) at y = t = 0 is 2.
+    if library == "torch":
+        prediction = torch.tensor([0.0, 3.0], requires_grad=True)
+        loss: Any = ml.poisson_deviance(prediction, torch.tensor([0.0, 3.0]), reduction="sum")
+        loss.backward()
+        assert prediction.grad is not None
+        found: Any = prediction.grad
+    else:
+        found = jax.grad(ml.poisson_deviance)(
+            jnp.array([0.0, 3.0]), jnp.array([0.0, 3.0]), reduction="sum"
+        )
+    np.testing.assert_array_equal(found, [2.0, 0.0])

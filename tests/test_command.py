@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib.image
 import numpy as np
@@ -31,7 +32,8 @@ def test_every_docstring_has_what_the_list_shows(loss: str) -> None:
     assert ("Same definition: none of the peers" in text) != bool(peers(function))
     for section in ("Parameters", "Returns", "Raises", "Notes", "Examples", ".. math::"):
         assert section in text
-    own = set(inspect.signature(function).parameters) - {"prediction", "target", "options"}
+    own = set(inspect.signature(function).parameters)
+    own -= {"prediction", "target", "options", "unknown"}
     for parameter in own:
         assert re.search(rf"^{parameter} : ", text, re.MULTILINE)
 
@@ -83,7 +85,14 @@ def test_show_draws_value_and_slope(tmp_path: Path) -> None:
         (["value_and_grad"], "'value_and_grad' is no loss"),
         (["gaussian_nll"], "gaussian_nll needs variance; write 'gaussian_nll(variance=1.0)'"),
         (["huber(delta=-1)"], "delta=-1 is out of bounds; pass a positive number"),
-        (["huber(beta=1)"], "huber has no option beta; help(huber)"),
+        (["huber(beta=1)"], "huber has no option beta; did you mean delta? It has delta, weight"),
+        ([f"huber(delta={'9' * 400})"], "delta is an integer beyond the largest float; pass a "),
+        ([f"huber(delta={'(' * 5000}1{')' * 5000})"], "'huber(delta=...)))))))))))))' is no loss"),
+        ([f"huber(delta={'-' * 5000}1)"], "'huber(delta=...-----------1)' is no loss"),
+        (["huber(**{})"], "'huber(**{})' is no loss"),
+        (["huber(where=[[False]])"], "where does not change the curve of one element; leave it"),
+        (["mse(axis=0)"], "axis does not change the curve of one element; leave it out of 'mse("),
+        (["huber(delta=[1, 2])"], "delta is not a number; write it as in huber(delta=1)"),
     ],
     ids=str,
 )
@@ -96,6 +105,41 @@ def test_mistakes(
     error = capsys.readouterr().err
     assert error.startswith(f"multiloss: {message}")
     assert error.count("\n") == 1
+
+
+def test_file_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for file, message in (
+        (str(tmp_path / "none" / "x.png"), "No such file or directory"),
+        (str(tmp_path), "Is a directory"),
+        ("", "--png needs the name of a file, got an empty one"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            main(["show", "huber", "--png", file])
+        assert stopped.value.code == 2
+        error = capsys.readouterr().err
+        assert error.startswith("multiloss: ")
+        assert message in error
+        assert error.count("\n") == 1
+
+
+def run_as_a_module(*arguments: str, **options: Any) -> Any:
+    command = [sys.executable, "-m", "multiloss", *arguments]
+    return subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True, **options)  # noqa: S603  our own
+
+
+def test_full_disk() -> None:
+    with Path("/dev/full").open("w") as full:
+        run = run_as_a_module("list", stdout=full)
+    assert run.returncode == 2
+    assert run.stderr == "multiloss: [Errno 28] No space left on device\n"
+
+
+def test_mistake_is_found_before_the_display_is_looked_for() -> None:
+    run = run_as_a_module("show", "hubr", stdout=subprocess.PIPE, env={"PATH": ""})
+    assert run.returncode == 2
+    assert run.stderr.startswith("multiloss: 'hubr' is no loss; write one as huber or ")
+    run = run_as_a_module("show", "huber", stdout=subprocess.PIPE, env={"PATH": ""})
+    assert run.stderr == "multiloss: there is no display for a window; pass --png FILE\n"
 
 
 def test_as_a_module() -> None:

@@ -151,6 +151,38 @@ def test_python_numbers_are_allowed_as_target(engine: Engine) -> None:
     check(engine, ml.mse(prediction, 1j), (0.25 + 2.25) / 2 + 1.0, "float32")
 
 
+def test_array_without_axes_is_a_target_for_all(engine: Engine) -> None:
+    prediction = engine.array([[0.5, 1.5]], "float32")
+    one = engine.array(1.0, "float32")
+    value, gradient = ml.value_and_grad(ml.mse)(prediction, one)
+    check(engine, value, 0.25, "float32")
+    check(engine, gradient, [[-0.5, 0.5]], "float32")
+    check(engine, ml.huber(prediction, one, delta=0.25, axis=1), [0.09375], "float32")
+    check(engine, ml.wmape(prediction, one), 0.5, "float32")
+    check(engine, ml.mse(prediction, np.float32(1.0)), 0.25, "float32")
+    # cos of (1, 3) and (1, 1)
+    check(engine, ml.cosine_distance(prediction, one), [1 - 4 / 20**0.5], "float32")
+
+
+def test_number_beyond_the_dtype_of_the_operands(engine: Engine) -> None:
+    three, zero = engine.array([3.0], "float32"), engine.array([0.0], "float32")
+    # As the largest number of the dtype.
+    check(engine, ml.huber(three, zero, delta=1e300), 4.5, "float32")
+    check(engine, ml.tukey_biweight(three, zero, scale=1e300), 4.5, "float32")
+    check(engine, ml.pseudo_huber(three, zero, delta=1e300), 4.5, "float32")
+    check(engine, ml.epsilon_insensitive(three, zero, epsilon=1e300), 0.0, "float32")
+    for loss in (ml.mape, ml.smape):
+        value = loss(three, zero, eps=1e300)
+        assert 0.0 <= float(engine.numpy(value)) < 1e-37
+    # ½ log of the largest number
+    check(engine, ml.gaussian_nll(three, zero, variance=1e300), 44.3614195, "float32")
+    check(engine, ml.gaussian_nll(three, zero, variance=1.0, eps=1e300), 44.3614195, "float32")
+    # Data is rounded instead.
+    check(engine, ml.mse(three, 1e300), np.inf, "float32")
+    check(engine, ml.mse(three, -(10**300)), np.inf, "float32")
+    check(engine, ml.mae(three, 2**70), 2.0**70, "float32")
+
+
 def test_lists_take_the_dtype_of_the_array_they_meet(engine: Engine) -> None:
     check(engine, ml.mse(engine.array([0.5, 1.5], "float32"), [1, 1]), 0.25, "float32")
     check(engine, ml.mse([1.0, 1.0], engine.array([0.5, 1.5], "float32")), 0.25, "float32")

@@ -1,14 +1,16 @@
 """Every digit from the smallest residual to the largest, and no branch that leaks into another."""
 
+from collections.abc import Callable
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 import multiloss as ml
 from engines import Engine
-from losses import LOSSES, every, mp
+from losses import LOSSES, by_residual, every, mp
+from losses import tweedie as tweedie_by_definition
 
 # The losses of a residual: what the target is, does not matter.
 OF_RESIDUALS = {
@@ -58,15 +60,8 @@ ULPS = {"barron-1.5": 1024, "barron-3": 2048, "barron--0.001": 1024, "welsch": 4
 def by_definition(name: str, residual: float) -> tuple[float, float]:
     """Return value and slope, in enough digits for the smallest residual beside 1."""
     loss = LOSSES[name]
-    with mp.workdps(1400):
-        r = mp.mpf(residual)
-        value = loss.value(r, mp.mpf(0))
-        step = r / mp.mpf(10) ** 40
-        slope = (loss.value(r + step, mp.mpf(0)) - loss.value(r - step, mp.mpf(0))) / (2 * step)
-        if loss.exponent != 1.0:
-            p = mp.mpf(loss.exponent)
-            value, slope = value ** (1 / p), slope / p * value ** (1 / p - 1)
-        return float(loss.scale * value), float(loss.scale * slope)
+    value, slope = by_residual(loss.value, residual, 0.0, loss.exponent)
+    return float(loss.scale * value), float(loss.scale * slope)
 
 
 def test_log_cosh_near_and_far(engine: Engine) -> None:
@@ -182,3 +177,187 @@ FAR_APART: list[tuple[Any, float, float, float]] = [
 def test_values_far_apart(engine: Engine, function: Any, y: float, t: float, value: float) -> None:
     result = function(engine.array([y], "float32"), engine.array([t], "float32"))
     assert float(engine.numpy(result)) == pytest.approx(value, rel=1e-5)
+
+
+LARGEST32, LARGEST64 = float(np.finfo("float32").max), float(np.finfo("float64").max)
+
+
+class Extreme(NamedTuple):
+    """A prediction and a target at which an intermediate result may overflow, vanish or cancel."""
+
+    function: Any
+    definition: Callable[[Any, Any], Any]  # of one element, in mpmath
+    dtype: str
+    prediction: float
+    target: float
+    slope_atol: float = 0.0  # where the slope is a difference of rounded numbers
+
+
+def _tweedie(power: float, *rest: Any) -> Extreme:
+    return Extreme(
+        partial(ml.tweedie_deviance, power=power), partial(tweedie_by_definition, p=power), *rest
+    )
+
+
+def _poisson(y: Any, t: Any) -> Any:
+    return 2 * (t * mp.log(t / y) - t + y)
+
+
+def _gamma(y: Any, t: Any) -> Any:
+    return 2 * (mp.log(y / t) + t / y - 1)
+
+
+def _full_poisson(y: Any, t: Any) -> Any:
+    return y - t * mp.log(y) + t * mp.log(t) - t + mp.log(2 * mp.pi * t) / 2
+
+
+EXTREMES: dict[str, Extreme] = {
+    # The sum of prediction and target overflows.
+    "gamma": Extreme(ml.gamma_deviance, _gamma, "float32", 0.9 * LARGEST32, 0.6 * LARGEST32),
+    "gamma-64": Extreme(ml.gamma_deviance, _gamma, "float64", 0.9 * LARGEST64, 0.6 * LARGEST64),
+    "poisson": Extreme(ml.poisson_deviance, _poisson, "float32", 0.9 * LARGEST32, 0.6 * LARGEST32),
+    "poisson-64": Extreme(
+        ml.poisson_deviance, _poisson, "float64", 0.9 * LARGEST64, 0.6 * LARGEST64
+    ),
+    # A power of one of them vanishes or overflows.
+    "tweedie--1": _tweedie(-1.0, "float32", 1.0, 1e-13),
+    "tweedie--1-smaller": _tweedie(-1.0, "float32", 1.0, 1e-16),
+    "tweedie--1-64": _tweedie(-1.0, "float64", 1.0, 1e-103),
+    "tweedie--3": _tweedie(-3.0, "float32", 100.0, 1e-6),
+    "tweedie-1.5": _tweedie(1.5, "float32", 1e20, 1e-20),
+    "tweedie-1.5-reverse": _tweedie(1.5, "float32", 1e-15, 1e15),
+    "tweedie-1.5-64": _tweedie(1.5, "float64", 6e307, 1.0),
+    "tweedie-1.99": _tweedie(1.99, "float32", 1e20, 1e-20),
+    "tweedie-2.5": _tweedie(2.5, "float32", 1e-10, 1e10),
+    "tweedie-3": _tweedie(3.0, "float32", 1e5, 1e-5),
+    # The residual divided by the scale overflows.
+    "cauchy": Extreme(
+        partial(ml.cauchy, scale=1e-20),
+        lambda y, t: mp.log(1 + ((y - t) / mp.mpf(1e-20)) ** 2 / 2),
+        "float32",
+        1e30,
+        0.0,
+    ),
+    "welsch": Extreme(
+        partial(ml.welsch, scale=1e-20), lambda _y, _t: mp.mpf(1), "float32", 1e30, 0.0
+    ),
+    "barron-0": Extreme(
+        partial(ml.barron, alpha=0.0, scale=1e-20),
+        lambda y, t: mp.log(1 + ((y - t) / mp.mpf(1e-20)) ** 2 / 2),
+        "float32",
+        1e30,
+        0.0,
+    ),
+    "barron-0.5": Extreme(
+        partial(ml.barron, alpha=0.5, scale=1e-20),
+        lambda y, t: 3 * (((y - t) ** 2 / mp.mpf(1e-20) ** 2 / 1.5 + 1) ** mp.mpf(0.25) - 1),
+        "float32",
+        1e30,
+        0.0,
+    ),
+    "barron--inf": Extreme(
+        partial(ml.barron, alpha=-np.inf, scale=1e-20),
+        lambda _y, _t: mp.mpf(1),
+        "float32",
+        1e30,
+        0.0,
+    ),
+    # The residual divided by delta vanishes.
+    "pseudo_huber": Extreme(
+        partial(ml.pseudo_huber, delta=1e30), lambda y, t: (y - t) ** 2 / 2, "float32", 1e-10, 0.0
+    ),
+    # Twice the value overflows.
+    "gaussian_nll": Extreme(
+        partial(ml.gaussian_nll, variance=1.0),
+        lambda y, t: (y - t) ** 2 / 2,
+        "float32",
+        2.3e19,
+        0.0,
+    ),
+    # Large terms cancel.
+    "poisson_nll-rate-full": Extreme(
+        partial(ml.poisson_nll, log_input=False, full=True), _full_poisson, "float32", 1e6, 1e6
+    ),
+    "poisson_nll-full": Extreme(
+        partial(ml.poisson_nll, full=True),
+        lambda y, t: _full_poisson(mp.exp(y), t),
+        "float32",
+        13.815510749816895,  # log(1e6) in single precision
+        1e6,
+        1.0,
+    ),
+    "poisson_nll-rate": Extreme(
+        partial(ml.poisson_nll, log_input=False),
+        lambda y, t: y - t * mp.log(y),
+        "float32",
+        1.0 + 2.0**-20,
+        1.0,
+    ),
+    "smape": Extreme(
+        partial(ml.smape, eps=0.0),
+        lambda y, t: 2 * abs(y - t) / (abs(y) + abs(t)),
+        "float32",
+        1.0,
+        1e-8,
+    ),
+    "smape-signs": Extreme(ml.smape, lambda _y, _t: mp.mpf(2), "float32", 3.0, -7.0),
+    "minkowski-1000": Extreme(
+        partial(ml.minkowski, p=1000.0), lambda y, t: abs(y - t), "float32", 0.7 * LARGEST32, 0.0
+    ),
+}
+extremes = pytest.mark.parametrize("extreme", EXTREMES.values(), ids=EXTREMES)
+
+
+def exact(extreme: Extreme) -> tuple[float, float]:
+    """Return value and slope by the definition."""
+    y, t = (float(np.array(each, extreme.dtype)) for each in extreme[3:5])
+    value, slope = by_residual(extreme.definition, y, t)
+    return float(value), float(slope)
+
+
+@extremes
+def test_extremes(engine: Engine, extreme: Extreme) -> None:
+    if extreme.dtype == "float64" and not engine.has_float64:
+        pytest.skip("single precision has a row of its own")
+    y, t = (engine.array([each], extreme.dtype) for each in extreme[3:5])
+    found = ml.value_and_grad(extreme.function)(y, t)
+    # Where the engine takes subnormal numbers for zero.
+    smallest = float(np.finfo(extreme.dtype).tiny)
+    tolerances = smallest, smallest + extreme.slope_atol
+    for result, reference, atol in zip(found, exact(extreme), tolerances, strict=True):
+        rtol = 64 * engine.eps(result)
+        np.testing.assert_allclose(engine.numpy(result).ravel(), [reference], rtol=rtol, atol=atol)
+
+
+def test_minkowski_of_a_large_power_is_the_largest_residual(engine: Engine) -> None:
+    target = engine.array([0.0, 0.0])
+    value, gradient = ml.value_and_grad(ml.minkowski)(engine.array([3.0, 0.5]), target, p=2e4)
+    np.testing.assert_allclose(engine.numpy(value), 3.0, rtol=engine.eps(value))
+    np.testing.assert_allclose(engine.numpy(gradient), [1.0, 0.0], rtol=8 * engine.eps(gradient))
+
+
+def test_wmape_of_subnormal_targets() -> None:
+    value, gradient = ml.value_and_grad(ml.wmape)(np.array([0.0, 2e-310]), np.array([0.0, 1e-310]))
+    assert value == 1.0
+    np.testing.assert_array_equal(gradient, [0.0, np.inf])
+
+
+@pytest.mark.parametrize(
+    ("loss", "definition"),
+    [
+        (ml.poisson_deviance, _poisson),
+        (ml.gamma_deviance, _gamma),
+        (partial(ml.tweedie_deviance, power=1.5), partial(tweedie_by_definition, p=1.5)),
+    ],
+    ids=["poisson", "gamma", "tweedie"],
+)
+@pytest.mark.parametrize("target", [1.25, 7.0])
+def test_extended_precision(loss: Any, definition: Any, target: float) -> None:
+    value, slope = map(float, by_residual(definition, 1.5, target))
+    found = ml.value_and_grad(loss)(
+        np.array([1.5], np.longdouble), np.array([target], np.longdouble)
+    )
+    for result, reference in zip(found, (value, slope), strict=True):
+        assert result.dtype == np.longdouble
+        # What a float of double precision keeps of the reference.
+        np.testing.assert_allclose(result.astype(float), reference, rtol=4e-16)

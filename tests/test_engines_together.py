@@ -42,9 +42,12 @@ def test_two_devices_of_one_engine() -> None:
 
 
 def test_lists_of_tensors_are_not_detached() -> None:
-    tensors = [torch.tensor(1.0, requires_grad=True), torch.tensor(2.0)]
-    with pytest.raises(TypeError, match=r"\Aprediction is a list of Tensor; make one array of it"):
-        ml.mse(tensors, [0.0, 0.0])
+    tensor = torch.tensor(1.0, requires_grad=True)
+    message = r"\Aprediction is a (list|tuple) of Tensor; make one array of it"
+    nested: list[Any] = [[tensor, 2.0], [1.0, tensor], [1.0, 2.0, [3.0, tensor]], (0.0, tensor)]
+    for given in nested:
+        with pytest.raises(TypeError, match=message):
+            ml.mse(given, [0.0, 0.0])
 
 
 SPARSE: dict[str, Any] = {

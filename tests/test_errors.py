@@ -178,3 +178,50 @@ def test_value_and_grad_of_no_function(given: Any) -> None:
 def test_options_are_keywords() -> None:
     with pytest.raises(TypeError, match="positional"):
         ml.mse([1.0], [1.0], [1.0])  # type: ignore[call-arg]  # the mistake under test
+
+
+@pytest.mark.parametrize("role", ["target", "delta", "empty"])
+def test_integer_beyond_every_float(engine: Engine, role: str) -> None:
+    operands: Any = {"prediction": engine.array([1.0]), "target": engine.array([1.0])}
+    with raises(ValueError, f"{role} is an integer beyond the largest float; pass a float, or inf"):
+        ml.huber(**{**operands, role: 10**400})
+
+
+def test_prediction_beyond_every_float() -> None:
+    with raises(ValueError, "prediction is an integer beyond the largest float; pass a float"):
+        ml.mse(10**400, 1.0)
+
+
+def test_list_that_holds_itself(engine: Engine) -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with raises(TypeError, "target is nested more than 64 deep; make one array of it first"):
+        ml.mse(engine.array([1.0]), endless)
+
+
+MODELS: dict[str, Callable[[Any, Any], Any]] = {
+    "matmul": lambda x, w: x @ w,
+    "reflected": lambda x, w: w @ x,
+    "operator": lambda _, w: 2 * w + 1,
+    "unary": lambda _, w: -w,
+    "method": lambda _, w: w.reshape(-1),
+    "index": lambda _, w: w[0],
+    "function": lambda _, w: np.exp(w),
+    "array": lambda _, w: np.asarray(w),
+}
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_value_and_grad_of_a_model(engine: Engine, model: Any) -> None:
+    x, target = engine.array([[1.0, 2.0], [3.0, 4.0]]), engine.array([1.0, 2.0])
+    weights = engine.array([0.5, 0.5])
+    with raises(
+        TypeError,
+        "value_and_grad differentiates with respect to the prediction",
+        "multiply the gradient with the derivative of the prediction (X.T @ gradient for X @ w)",
+    ):
+        ml.value_and_grad(lambda w: ml.mse(model(x, w), target))(weights)
+    # As the message says.
+    _, gradient = ml.value_and_grad(ml.mse)(x @ weights, target)
+    # X w - t = [0.5, 1.5], which is also the gradient of its mean square.
+    np.testing.assert_allclose(engine.numpy(x.T @ gradient), [0.5 + 4.5, 1.0 + 6.0], rtol=1e-6)

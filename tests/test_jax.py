@@ -13,6 +13,7 @@ import pytest
 from jax.test_util import check_grads
 
 import multiloss as ml
+from engines import enable_x64
 from reference import REFERENCES, TARGET, Reference
 
 PREDICTION = np.array([[0.5, -1.25, 3.0], [2.0, 0.0, -0.75]], dtype=np.float32)
@@ -59,7 +60,7 @@ def test_losses_of_two_formulas_under_transformations(loss: Any) -> None:
     "reference", [pytest.param(each, id=name) for name, each in REFERENCES.items()]
 )
 def test_reference_values_jitted(reference: Reference) -> None:
-    with jax.enable_x64(True):
+    with enable_x64(True):
         prediction, target = jnp.asarray(reference.prediction), jnp.asarray(TARGET)
         jitted = jax.jit(reference.loss)
         for result in (
@@ -212,7 +213,7 @@ def test_numpy_targets_closed_over(dtype: str) -> None:
 
 @pytest.mark.parametrize("x64", [False, True], ids=["x32", "x64"])
 def test_strict_promotion(x64: bool) -> None:
-    with jax.enable_x64(x64), jax.numpy_dtype_promotion("strict"):
+    with enable_x64(x64), jax.numpy_dtype_promotion("strict"):
         prediction = jnp.array([0.5, 3.0], dtype="float32")
         for target in (
             jnp.array([1.0, 1.0], dtype="float32"),
@@ -233,7 +234,7 @@ def test_strict_promotion(x64: bool) -> None:
 
 
 def test_weak_arrays_have_no_say() -> None:
-    with jax.enable_x64(True):
+    with enable_x64(True):
         prediction = jnp.array([0.5, 3.0], dtype="float32")
         result = jax.jit(partial(ml.mse, broadcast=True))(prediction, 1.0)
         assert result.dtype == "float32"
@@ -243,7 +244,7 @@ def test_weak_arrays_have_no_say() -> None:
 def test_x64_decides_at_every_call() -> None:
     integers = np.array([2**24 + 1, 0], dtype=np.int32)
     for x64, dtype in ((False, "float32"), (True, "float64"), (False, "float32")):
-        with jax.enable_x64(x64):
+        with enable_x64(x64):
             assert ml.mse(jnp.asarray(integers), jnp.asarray(integers)).dtype == dtype
 
 
@@ -266,10 +267,14 @@ def test_sharded_computations() -> None:
     code = """
 import jax, jax.numpy as jnp, multiloss as ml
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
-mesh = jax.make_mesh((2,), ("batch",), axis_types=(jax.sharding.AxisType.Auto,))
+try:
+    from jax import shard_map
+except ImportError:  # old releases
+    from jax.experimental.shard_map import shard_map
+mesh = Mesh(jax.devices(), ("batch",))
 y, t = jnp.arange(8.0), jnp.ones(8)
 local = lambda y, t: jax.lax.psum(ml.sse(y, t), "batch")
-mapped = jax.jit(jax.shard_map(local, mesh=mesh, in_specs=P("batch"), out_specs=P()))
+mapped = jax.jit(shard_map(local, mesh=mesh, in_specs=P("batch"), out_specs=P()))
 sharded = jax.device_put((y, t), NamedSharding(mesh, P("batch")))
 print(mapped(y, t), jax.jit(ml.sse)(*sharded), ml.sse(*sharded), ml.sse(sharded[0], [1.0] * 8))
 """

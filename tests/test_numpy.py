@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import multiloss as ml
+from multiloss.__main__ import losses
 
 # Statically a loss of lists is a list.
 MSE: Any = ml.mse
@@ -89,8 +90,10 @@ def test_small_integers_of_ml_dtypes(dtype: Any) -> None:
 
 
 def test_masked_arrays_in_lists_are_refused() -> None:
-    with pytest.raises(TypeError, match=r"an element of prediction is a numpy.ma.MaskedArray"):
-        ml.mse([np.ma.array([1.0, 2.0], mask=[False, True])], [[1.0, 5.0]])
+    masked = np.ma.array([5.0, 1e6, 7.0], mask=[False, True, False])
+    for given in ([masked], [[1.0, 2.0, 4.0], masked], [[1.0, 2.0, 4.0], [3.0, masked]]):
+        with pytest.raises(TypeError, match=r"an element of prediction is a numpy.ma.MaskedArray"):
+            ml.mse(given, np.zeros((len(given), 3)))
 
 
 @pytest.mark.parametrize("empty", [np.float32(3), np.float64(3), np.array(3.0, "float32"), 3, True])
@@ -127,3 +130,23 @@ def test_threads_share_nothing() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(loss, arrays * 20)) == [float(k * k) for k in range(16)] * 20
+
+
+def test_as_many_axes_as_numpy_has() -> None:
+    array = np.full((1,) * 63 + (2,), 2.0)
+    for loss in losses().values():
+        needed = {"variance": 1.0} if loss is ml.gaussian_nll else {}
+        value, gradient = ml.value_and_grad(loss)(array, array + 1, **needed)
+        assert np.all(np.isfinite(value))
+        assert gradient.shape == array.shape
+
+
+def test_nothing_warns_or_raises_for_the_error_state_of_the_caller() -> None:
+    huge, ones = np.full(3, 1e30, np.float32), np.ones(3, np.float32)
+    with np.errstate(all="raise"):
+        for loss in losses().values():
+            needed = {"variance": 1e300} if loss is ml.gaussian_nll else {}
+            ml.value_and_grad(loss)(huge, -ones, **needed)
+            loss(huge, huge, weight=huge, **needed)
+        assert ml.huber(ones, 0 * ones, delta=[1e300] * 3) == 0.5
+        assert np.isnan(ml.cosine_distance(np.array([1e300, np.inf]), np.array([1.0, 1.0])))

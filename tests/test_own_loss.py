@@ -1,5 +1,6 @@
 """make_loss: a loss of the caller's own is a loss like any other."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -121,7 +122,7 @@ def test_keyword_only_parameters_and_no_defaults() -> None:
     assert power(np.array([3.0]), 1.0, p=3) == 8.0
     with pytest.raises(TypeError, match="power needs p; pass it as a keyword"):
         power([3.0], [1.0])
-    with pytest.raises(TypeError, match="power has no option q; help"):
+    with pytest.raises(TypeError, match="power has no option q; it has p, weight, "):
         power([3.0], [1.0], p=3, q=1)
     with pytest.raises(ValueError, match="p=nan is out of bounds"):
         power([3.0], [1.0], p=float("nan"))
@@ -168,3 +169,32 @@ def test_value_of_the_wrong_shape(engine: Engine, value: Any, message: str) -> N
     with pytest.raises(ValueError, match="one number for each element") as raised:
         ml.make_loss(value)(engine.array(PREDICTION), engine.array(TARGET))
     assert message in str(raised.value)
+
+
+def test_signature_is_that_of_the_losses_of_the_package() -> None:
+    parameters = inspect.signature(with_slope).parameters
+    assert list(parameters) == ["prediction", "target", "scale", "options"]
+    assert parameters["scale"].default == 1.0
+    message = r"cubic has no option mask; did you mean where\? It has scale, weight"
+    with pytest.raises(TypeError, match=message):
+        with_slope([1.0], [1.0], mask=[True])
+
+
+@pytest.mark.parametrize("size", [10, 8191, 8192, 2**20 + 1], ids=str)
+def test_wrong_slope_shows_at_no_size_or_at_each(tuned_engine: Engine, size: int) -> None:
+    wrong = ml.make_loss(lambda _xp, y, t: (y - t) ** 2, lambda _xp, y, t: 3 * (y - t))
+    given = np.linspace(1.0, 2.0, size)
+    prediction, zeros = tuned_engine.array(given), tuned_engine.array(np.zeros(size))
+    # The closed form takes the caller's word,
+    _, gradient = ml.value_and_grad(wrong)(prediction, zeros, reduction="sum")
+    np.testing.assert_allclose(tuned_engine.numpy(gradient), 3 * given, rtol=1e-6)
+    # and automatic differentiation that of the value.
+    if tuned_engine.name == "torch":
+        prediction.requires_grad_()
+        wrong(prediction, zeros, reduction="sum").backward()
+        np.testing.assert_allclose(tuned_engine.numpy(prediction.grad), 2 * given)
+    elif tuned_engine.name.startswith("jax"):
+        import jax
+
+        found = jax.grad(wrong)(prediction, zeros, reduction="sum")
+        np.testing.assert_allclose(found, 2 * given, rtol=1e-6)

@@ -1,6 +1,7 @@
 """What importing costs, and which file may name which engine."""
 
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import files, requires, version
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import multiloss as ml
+from build import difference
 
 SOURCE = Path(ml.__file__).parent
 ENGINE_NAMES = re.compile(r"numpy|torch|jax|dask|cupy|\bnp\b|\bjnp\b", re.IGNORECASE)
@@ -54,7 +56,7 @@ MAY_NAME_ENGINES = {
 }
 # What each layer may import: itself never, and none that stands after it.
 LAYERS = (
-    ("_typing",),
+    ("_numbers", "_typing"),
     ("_formulas", "_formulas.formula", "_reduction", "_shapes"),
     (
         "_formulas.absolute",
@@ -64,7 +66,7 @@ LAYERS = (
         "_formulas.squared",
         "_selection",
     ),
-    ("_engines._blocks", "_engines._norms", "_engines._quiet"),
+    ("_engines._blocks", "_engines._norms", "_engines._quiet", "_options"),
     ("_engines._plain",),
     ("_engines._base",),
     ("_engines._jax", "_engines._numpy", "_engines._torch"),
@@ -125,3 +127,15 @@ def test_what_is_installed() -> None:
 
 def test_tests_run_against_the_installed_package() -> None:
     assert "site-packages" in SOURCE.parts
+
+
+def test_stale_build_is_refused(tmp_path: Path) -> None:
+    fresh, stale = tmp_path / "fresh", tmp_path / "stale"
+    for folder in (fresh, stale):
+        shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    assert difference(fresh, stale) is None
+    (stale / "_formulas" / "squared.py").write_text("slope = 3\n")
+    assert difference(fresh, stale) == "_formulas/squared.py"
+    (fresh / "new.py").write_text("")
+    (stale / "_formulas" / "squared.py").unlink()
+    assert difference(fresh, stale) == "_formulas/squared.py"

@@ -1,39 +1,102 @@
 """Parameters: numbers that are checked, and arrays that are learned, one for each output."""
 
+import re
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 import multiloss as ml
 from engines import Engine
+from multiloss.__main__ import losses
+from multiloss._options import keywords_of
+from multiloss._typing import OPTION_NAMES, Options
 
 PREDICTION = np.array([[0.5, -1.25, 3.0], [2.0, 0.0, -0.75]])
 TARGET = np.array([[1.0, -1.0, 0.5], [2.0, -3.0, 0.75]])
 
-# The function, the name of the parameter, a value for each column, and one that is out of bounds.
-PARAMETERS: dict[str, tuple[Any, str, list[float], float]] = {
-    "huber": (ml.huber, "delta", [0.25, 1.0, 2.0], 0.0),
-    "smooth_l1": (ml.smooth_l1, "beta", [0.25, 1.0, 2.0], -1.0),
-    "pseudo_huber": (ml.pseudo_huber, "delta", [0.25, 1.0, 2.0], np.inf),
-    "pinball": (ml.pinball, "q", [0.1, 0.5, 0.9], 1.5),
-    "expectile": (ml.expectile, "q", [0.1, 0.5, 0.9], -0.5),
-    "epsilon_insensitive": (ml.epsilon_insensitive, "epsilon", [0.0, 0.25, 1.0], -0.25),
-    "mape": (ml.mape, "eps", [0.0, 0.25, 1.0], -0.25),
-    "smape": (ml.smape, "eps", [0.0, 0.25, 1.0], -0.25),
-    "cauchy": (ml.cauchy, "scale", [0.25, 1.0, 2.0], 0.0),
-    "geman_mcclure": (ml.geman_mcclure, "scale", [0.25, 1.0, 2.0], -1.0),
-    "welsch": (ml.welsch, "scale", [0.25, 1.0, 2.0], np.nan),
-    "tukey_biweight": (ml.tukey_biweight, "scale", [0.25, 1.0, 2.0], 0.0),
-    "barron": (ml.barron, "alpha", [-np.inf, 0.0, 2.0], np.inf),
-    "barron-scale": (ml.barron, "scale", [0.25, 1.0, 2.0], 0.0),
-    "tweedie": (ml.tweedie_deviance, "power", [0.0, 1.5, 2.0], 0.5),
-    "gaussian_nll": (ml.gaussian_nll, "variance", [0.25, 1.0, 2.0], -1.0),
-    "gaussian_nll-eps": (partial(ml.gaussian_nll, variance=0.5), "eps", [0.25, 1.0, 2.0], -1.0),
+
+class Domain(NamedTuple):
+    """Numbers that a parameter takes, at the bounds too, and numbers that it does not."""
+
+    inside: tuple[float, ...]
+    outside: tuple[float, ...]
+
+
+POSITIVE = Domain((1e-30, 1.0, np.inf), (0.0, -1e-30, np.nan))
+FINITE_POSITIVE = Domain((1e-30, 1e30), (0.0, -1.0, np.inf, np.nan))
+NOT_NEGATIVE = Domain((0.0, 1e30), (-1e-30, np.nan))
+FRACTION = Domain((0.0, 0.5, 1.0), (-1e-9, 1 + 1e-9, np.nan))
+AT_LEAST_ONE = Domain((1.0, 1e6), (1 - 1e-9, np.inf, np.nan))
+BELOW_INFINITY = Domain((-np.inf, 0.0, 2.0, 1e3), (np.inf, np.nan))
+POWER = Domain((-3.0, 0.0, 1.0, 2.5), (1e-9, 1 - 1e-9, np.inf, -np.inf, np.nan))
+
+# The domain of each parameter of each loss, and a value for each of three columns. A loss whose
+# parameters are not here fails a test.
+PARAMETERS: dict[tuple[str, str], tuple[Domain, list[float]]] = {
+    ("huber", "delta"): (POSITIVE, [0.25, 1.0, 2.0]),
+    ("smooth_l1", "beta"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
+    ("pseudo_huber", "delta"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
+    ("pinball", "q"): (FRACTION, [0.1, 0.5, 0.9]),
+    ("expectile", "q"): (FRACTION, [0.1, 0.5, 0.9]),
+    ("epsilon_insensitive", "epsilon"): (NOT_NEGATIVE, [0.0, 0.25, 1.0]),
+    ("mape", "eps"): (NOT_NEGATIVE, [0.0, 0.25, 1.0]),
+    ("smape", "eps"): (NOT_NEGATIVE, [0.0, 0.25, 1.0]),
+    ("cauchy", "scale"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
+    ("geman_mcclure", "scale"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
+    ("welsch", "scale"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
+    ("tukey_biweight", "scale"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
+    ("barron", "alpha"): (BELOW_INFINITY, [-np.inf, 0.0, 2.0]),
+    ("barron", "scale"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
+    ("tweedie_deviance", "power"): (POWER, [0.0, 1.5, 2.0]),
+    ("gaussian_nll", "variance"): (NOT_NEGATIVE, [0.25, 1.0, 2.0]),
+    ("gaussian_nll", "eps"): (NOT_NEGATIVE, [0.25, 1.0, 2.0]),
+    ("minkowski", "p"): (AT_LEAST_ONE, []),  # has no axes
 }
+# The keywords that are no number.
+SWITCHES = {"full", "half", "log_input", *OPTION_NAMES}
+
+
+def loss_with(loss: str, parameter: str) -> Any:
+    """Return a loss, without the need to pass its other parameters."""
+    needs_variance = loss == "gaussian_nll" and parameter != "variance"
+    return partial(ml.gaussian_nll, variance=0.5) if needs_variance else getattr(ml, loss)
+
+
+def test_every_parameter_is_here() -> None:
+    found = {
+        (name, parameter)
+        for name, loss in losses().items()
+        for parameter in getattr(keywords_of(loss), "names", ())
+        if parameter not in SWITCHES
+    }
+    assert found == set(PARAMETERS)
+
+
+@pytest.mark.parametrize(
+    ("loss", "parameter", "domain"),
+    [(*key, domain) for key, (domain, _) in PARAMETERS.items()],
+    ids=map("-".join, PARAMETERS),
+)
+def test_numbers_within_and_out_of_bounds(loss: str, parameter: str, domain: Domain) -> None:
+    function = loss_with(loss, parameter)
+    for number in domain.inside:
+        assert not np.isnan(function([1.5], [1.0], **{parameter: number}))
+    for number in domain.outside:
+        message = re.escape(f"{parameter}={number!r} is out of bounds; pass ")
+        with pytest.raises(ValueError, match=rf"\A{message}[^\n]*\Z"):
+            function([1.5], [1.0], **{parameter: number})
+
+
 parameters = pytest.mark.parametrize(
-    ("function", "name", "columns", "bad"), PARAMETERS.values(), ids=PARAMETERS
+    ("function", "name", "columns", "bad"),
+    [
+        pytest.param(loss_with(*key), key[1], columns, bad, id="-".join(key))
+        for key, (domain, columns) in PARAMETERS.items()
+        for bad in domain.outside[:1]
+        if columns
+    ],
 )
 
 
@@ -60,13 +123,10 @@ def test_one_for_each_column(
 
 
 @parameters
-def test_number_out_of_bounds_raises_and_array_gives_nan(
+def test_array_out_of_bounds_gives_nan(
     engine: Engine, function: Any, name: str, columns: list[float], bad: float
 ) -> None:
     prediction, target = operands(engine, function)
-    with pytest.raises(ValueError, match=f"{name}={bad} is out of bounds; pass ") as raised:
-        function(prediction, target, **{name: bad})
-    assert "\n" not in str(raised.value)
     value, gradient = ml.value_and_grad(function)(
         prediction, target, axis=0, **{name: engine.array([[columns[1], bad, columns[1]]])}
     )
@@ -143,9 +203,6 @@ def test_exponent_of_a_norm_has_no_axes(engine: Engine) -> None:
     prediction, target = operands(engine, ml.minkowski)
     with pytest.raises(ValueError, match="; pass one number, or a 0-d array"):
         ml.minkowski(prediction, target, p=engine.array([[1.0, 2.0, 3.0]]))
-    for p in (0.5, np.inf):
-        with pytest.raises(ValueError, match=f"p={p} is out of bounds; pass a finite number of"):
-            ml.minkowski(prediction, target, p=p)
     result = ml.minkowski(prediction, target, p=engine.array(3.0))
     expected = np.sum(np.abs(PREDICTION - TARGET) ** 3) ** (1 / 3)
     assert float(engine.numpy(result)) == pytest.approx(expected, rel=1e-6)
@@ -163,11 +220,43 @@ def test_several_quantiles_at_once(engine: Engine) -> None:
     np.testing.assert_allclose(engine.numpy(result), expected, rtol=1e-6)
 
 
-def test_unknown_option() -> None:
-    with pytest.raises(TypeError, match=r"huber has no option wieght; help\(huber\) tells"):
-        ml.huber([1.0], [2.0], wieght=[1.0])  # type: ignore[call-arg]  # the mistake under test
+@pytest.mark.parametrize("loss", losses())
+def test_unknown_option(loss: str) -> None:
+    function = losses()[loss]
+    keywords: Any = keywords_of(function)
+    needed = dict.fromkeys(keywords.required, 1.0)
+    with pytest.raises(TypeError, match=rf"\A{loss} has no option colour; it has ") as raised:
+        function([1.0], [1.0], colour=1, **needed)
+    listed = str(raised.value).partition(" it has ")[2].split(", ")
+    # Those of the signature, all of them, and no other.
+    assert sorted(listed) == sorted(keywords.names)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("mask", "where"),
+        ("sample_weight", "weight"),
+        ("dim", "axis"),
+        ("wieght", "weight"),
+        ("keepdim", "keepdims"),
+        ("detla", "delta"),
+    ],
+)
+def test_option_that_was_meant(given: str, meant: str) -> None:
+    function: Any = ml.huber
+    message = rf"\Ahuber has no option {given}; did you mean {meant}\? It has delta, weight, "
+    with pytest.raises(TypeError, match=message):
+        function([1.0], [2.0], **{given: 1.0})
+
+
+def test_half_is_an_option_of_some() -> None:
     with pytest.raises(TypeError, match="huber has no option half;"):
-        ml.huber([1.0], [2.0], half=True)  # type: ignore[call-arg]  # ditto
+        ml.huber([1.0], [2.0], half=True)  # type: ignore[call-arg]  # the mistake under test
+
+
+def test_names_of_the_options() -> None:
+    assert set(OPTION_NAMES) == Options.__optional_keys__
 
 
 def test_complex_numbers(engine: Engine) -> None:

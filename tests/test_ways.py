@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 
 import multiloss as ml
-from engines import Engine
+from engines import Engine, ways_of
 from multiloss._engines._blocks import split
 
 pytestmark = pytest.mark.slow
 
 # Beyond every size from which on an engine goes another way, and no multiple of any block.
 RNG = np.random.default_rng(0)
-LARGE = (601, 1033)
+LARGE = (1031, 1033)
 PREDICTION, TARGET = RNG.standard_normal(LARGE), RNG.standard_normal(LARGE)
 
 LAYOUTS: dict[str, Any] = {
     "contiguous": lambda a: a,
     "transposed": lambda a: a.T,
     "strided": lambda a: a[::2, ::3],
-    "3-d": lambda a: a[:600].reshape(30, 20, 1033),
+    "3-d": lambda a: a[:1030].reshape(103, 10, 1033),
     "column": lambda a: a.reshape(-1, 1),
     "row": lambda a: a.reshape(1, -1),
 }
@@ -59,9 +59,21 @@ def by_definition(prediction: Any, target: Any, options: Any, arrays: Any) -> tu
     return value, slopes / safe
 
 
+def large_way(engine: Engine, options: Any) -> str:
+    """Return the way of a large loss without a gradient."""
+    if engine.name.startswith("jax"):
+        return "compiled"
+    return (
+        "operators" if engine.name == "torch" and options.get("reduction") == "none" else "blocks"
+    )
+
+
 def check(engine: Engine, prediction: Any, target: Any, options: Any, **arrays: Any) -> None:
     chosen = {**options, **{role: engine.asarray(array) for role, array in arrays.items()}}
-    alone = ml.mse(prediction, target, **chosen)
+    with ways_of(engine) as ways:
+        alone = ml.mse(prediction, target, **chosen)
+    if prediction.shape != LAYOUTS["strided"](PREDICTION).shape:
+        assert ways == [large_way(engine, options)]
     value, gradient = ml.value_and_grad(ml.mse)(prediction, target, **chosen)
     expected = by_definition(engine.numpy(prediction), engine.numpy(target), options, arrays)
     for result, reference in ((alone, expected[0]), (value, expected[0]), (gradient, expected[1])):

@@ -6,13 +6,16 @@ It reads everything from the functions: their signatures and docstrings are the 
 import argparse
 import ast
 import inspect
+import os
 import re
+import reprlib
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import multiloss as ml
+from multiloss._typing import OPTION_NAMES
 
 NOT_LOSSES = {"__version__", "make_loss", "value_and_grad"}
 TARGET = 1.0
@@ -44,12 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     show.add_argument(
         "losses", nargs="+", metavar="LOSS", help="such as huber, or 'huber(delta=0.5)'"
     )
-    show.add_argument("--png", type=Path, metavar="FILE", help="write a picture, open no window")
-    show.set_defaults(run=lambda options: draw(map(parsed, options.losses), options.png))
+    show.add_argument("--png", metavar="FILE", help="write a picture, open no window")
+    show.set_defaults(run=lambda options: draw([*map(parsed, options.losses)], options.png))
     options = parser.parse_args(arguments)
     try:
         options.run(options)
-    except (ImportError, TypeError, ValueError) as error:
+    except (ImportError, OSError, TypeError, ValueError) as error:
         parser.exit(2, f"multiloss: {error}\n")
 
 
@@ -60,7 +63,7 @@ def losses() -> dict[str, Callable[..., Any]]:
 
 def signature(name: str, loss: Callable[..., Any]) -> str:
     """Return a loss with its own parameters and their defaults, without the common options."""
-    common = set(inspect.signature(ml.mse).parameters) | {"options"}
+    common = {*inspect.signature(ml.mse).parameters, "options"}
     own = [
         each.name if each.default is each.empty else f"{each.name}={_written(each.default)}"
         for each in inspect.signature(loss).parameters.values()
@@ -97,7 +100,13 @@ def print_table() -> None:
         table.add_column(heading, overflow="fold")
     for name, loss in losses().items():
         table.add_row(signature(name, loss), definition(loss), "\n".join(peers(loss)) or "—")
-    Console().print(table, markup=False)
+    try:
+        Console().print(table, markup=False)
+        sys.stdout.flush()
+    except OSError:
+        # What could not be written would be tried again on the way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 def parsed(text: str) -> Curve:
@@ -106,13 +115,21 @@ def parsed(text: str) -> Curve:
         tree = ast.parse(text, mode="eval").body
         call = tree if isinstance(tree, ast.Call) else ast.Call(tree, [], [])
         name = call.func.id if isinstance(call.func, ast.Name) and not call.args else ""
-        parameters = {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
-    except (SyntaxError, ValueError):
+        parameters = {each.arg or "**": ast.literal_eval(each.value) for each in call.keywords}
+    except (MemoryError, RecursionError, SyntaxError, ValueError):
         name, parameters = "", {}
-    if name not in losses():
+    if name not in losses() or "**" in parameters:
         raise ValueError(
-            f"{text!r} is no loss; write one as huber or 'huber(delta=0.5)': {', '.join(losses())}"
+            f"{reprlib.repr(text)} is no loss; write one as huber or 'huber(delta=0.5)': "
+            f"{', '.join(losses())}"
         )
+    for parameter, value in parameters.items():
+        if parameter in OPTION_NAMES:
+            raise ValueError(
+                f"{parameter} does not change the curve of one element; leave it out of {text!r}"
+            )
+        if not isinstance(value, (int, float)):
+            raise TypeError(f"{parameter} is not a number; write it as in {name}({parameter}=1)")
     required = [
         each.name
         for each in inspect.signature(losses()[name]).parameters.values()
@@ -123,8 +140,10 @@ def parsed(text: str) -> Curve:
     return Curve(text, losses()[name], parameters)
 
 
-def draw(curves: Iterable[Curve], path: Path | None) -> None:
+def draw(curves: Iterable[Curve], path: str | None) -> None:
     """Draw value and slope of losses beside each other, into a file or a window."""
+    if path == "":
+        raise ValueError("--png needs the name of a file, got an empty one")
     try:
         import matplotlib as mpl
     except ImportError as error:
@@ -152,7 +171,7 @@ def draw(curves: Iterable[Curve], path: Path | None) -> None:
         panel.set(title=title, xlabel=f"prediction, for a target of {TARGET:g}")
     values.legend(fontsize=8)
     if path:
-        figure.savefig(path, dpi=110)
+        figure.savefig(path, format="png", dpi=110)
     else:
         plt.show()
     plt.close(figure)

@@ -2,7 +2,8 @@
 
 from typing import Any, cast
 
-from multiloss._evaluation import ValueAndGradient, unknown_option, unwrapped
+from multiloss._engines._plain import sum_to_shape
+from multiloss._evaluation import ValueAndGradient, unwrapped
 from multiloss._formulas.absolute import absolute_error, absolute_target
 from multiloss._formulas.direction import (
     difference_of_directions,
@@ -10,9 +11,17 @@ from multiloss._formulas.direction import (
     length_of_target,
 )
 from multiloss._operands import admit
-from multiloss._reduction import NAN, Reduction, as_dtype_of, checked_empty, drop_axes
-from multiloss._selection import Operands, selected_weight
-from multiloss._shapes import normalized_axis
+from multiloss._options import unknown_option
+from multiloss._reduction import (
+    NAN,
+    Reduction,
+    as_dtype_of,
+    checked_empty,
+    drop_axes,
+    quotient,
+)
+from multiloss._selection import Operands
+from multiloss._shapes import equal_shapes, normalized_axis
 from multiloss._typing import Array, ArrayT, Axis, Namespace, Operand
 
 
@@ -30,7 +39,7 @@ def evaluate_wmape(
 ) -> ArrayT:
     """Return Σ w |y - t| / Σ w |t|, and ``empty`` where there is nothing below the line."""
     if unknown:
-        raise TypeError(unknown_option("wmape", unknown))
+        raise TypeError(unknown_option(absolute_target, unknown))
     empty = checked_empty(empty)
     given, with_gradient = unwrapped(prediction)
     engine, operands = admit(
@@ -38,22 +47,40 @@ def evaluate_wmape(
     )
     reduction = _sum_over(axis, operands)
     total = engine.value(absolute_target, operands, reduction)
-    # A sum of errors, of which each element has the weight w / Σ w |t|.
-    operands = operands._replace(weight=engine.compute(_shares, operands, total))
-    way = engine.value_and_grad if with_gradient else engine.value
-    result = way(absolute_error, operands, reduction)
-    value, *gradient = result if with_gradient else (result,)
-    reduction = reduction._replace(keepdims=keepdims)
-    value = engine.compute(_replaced, value, total == 0, empty, reduction)
-    return cast(ArrayT, ValueAndGradient(value, *gradient) if gradient else value)
+    share = reduction._replace(keepdims=keepdims, empty=empty)
+    if not with_gradient:
+        errors = engine.value(absolute_error, operands, reduction)
+        return cast(ArrayT, engine.compute(_share, errors, total, share))
+    # In the shape and the dtype of the loss until it has been divided.
+    full = operands._replace(
+        prediction=engine.compute(_stretched, operands), gradient_dtype=operands.dtype
+    )
+    errors, slopes = engine.value_and_grad(absolute_error, full, reduction)
+    value = engine.compute(_share, errors, total, share)
+    gradient = engine.compute(_share_gradient, slopes, total, operands)
+    return cast(ArrayT, ValueAndGradient(value, gradient))
 
 
-def _shares(xp: Namespace, operands: Operands, total: Array) -> Array:
-    weight = selected_weight(xp, operands)
-    nothing = total == 0
-    shares = (1.0 if weight is None else weight) / xp.where(nothing, 1.0, total)
+def _stretched(xp: Namespace, operands: Operands) -> Array:
+    """Return the prediction in the shape of the loss."""
+    prediction, shape = operands.prediction, operands.shape
+    if equal_shapes(prediction.shape, shape):
+        return prediction
+    return xp.broadcast_to(prediction, shape)
+
+
+def _share(xp: Namespace, errors: Array, total: Array, reduction: Reduction) -> Array:
+    share = quotient(xp, errors, total, reduction.empty)
     # A share of what has overflowed is not zero.
-    return xp.where(nothing, 0.0, xp.where(total < xp.inf, shares, xp.nan))
+    share = xp.where(total < xp.inf, share, xp.nan)
+    return drop_axes(xp, share, reduction)
+
+
+def _share_gradient(xp: Namespace, slopes: Array, total: Array, operands: Operands) -> Array:
+    gradient = quotient(xp, slopes, total, 0.0)
+    gradient = xp.where(total < xp.inf, gradient, xp.nan)
+    gradient = sum_to_shape(xp, gradient, operands.prediction.shape)
+    return xp.astype(gradient[...], operands.gradient_dtype, copy=False)
 
 
 def evaluate_cosine_distance(
@@ -69,7 +96,7 @@ def evaluate_cosine_distance(
 ) -> ArrayT:
     """Return 1 - cos(y, t) of vectors, and 1 where one of them is zero."""
     if unknown:
-        raise TypeError(unknown_option("cosine_distance", unknown))
+        raise TypeError(unknown_option(difference_of_directions, unknown))
     given, with_gradient = unwrapped(prediction)
     formula = difference_of_directions
     engine, operands = admit(
@@ -80,10 +107,10 @@ def evaluate_cosine_distance(
         engine.value(each, operands, reduction) for each in (length_of_prediction, length_of_target)
     ]
     no_direction = (lengths[0] == 0) | (lengths[1] == 0)
-    without = 1.0 + 0.0 * (lengths[0] + lengths[1])  # NaN if one of them is
+    without = engine.compute(_without_direction, *lengths)
     lengths = [engine.compute(_divisor, length, no_direction) for length in lengths]
     # A sum of squares, now that both lengths are known. Its gradient needs the sum itself.
-    value = engine.value(formula, operands._replace(parameters=(*lengths, None)), reduction)
+    value = engine.value(formula, operands._replace(parameters=(*lengths, 0.0)), reduction)
     gradient: list[Any] = []
     if with_gradient:
         operands = operands._replace(parameters=(*lengths, value))
@@ -91,6 +118,11 @@ def evaluate_cosine_distance(
     reduction = reduction._replace(keepdims=keepdims)
     value = engine.compute(_replaced, value, no_direction, without, reduction)
     return cast(ArrayT, ValueAndGradient(value, *gradient) if gradient else value)
+
+
+def _without_direction(_: Namespace, first: Array, second: Array) -> Array:
+    """Return 1, the distance of a vector without a direction, and NaN if a length is."""
+    return 1.0 + 0.0 * (first + second)
 
 
 def _divisor(xp: Namespace, length: Array, no_direction: Array) -> Array:

@@ -1,10 +1,11 @@
 """How every loss is evaluated: through the door, then by the engine of its operands."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 from multiloss._formulas.formula import Formula
 from multiloss._operands import admit
+from multiloss._options import unknown_option
 from multiloss._reduction import NAN, Reduction, checked_empty, checked_name
 from multiloss._shapes import normalized_axis
 from multiloss._typing import Array, ArrayT, Axis, Operand, P, R, ReductionName
@@ -20,6 +21,32 @@ class Differentiated(NamedTuple):
     """
 
     prediction: Operand
+
+
+_CHAIN = (
+    "value_and_grad differentiates with respect to the prediction, which has to reach the loss as "
+    "it is; compute it first, and multiply the gradient with the derivative of the prediction "
+    "(X.T @ gradient for X @ w), or use the engine's own differentiation"
+)
+
+
+def _refuse(*_: object, **__: object) -> Any:
+    raise TypeError(_CHAIN)
+
+
+def _refuse_attribute(_: object, name: str) -> Any:
+    # One of arrays, such as ``shape``; whether there is a special method, anyone may ask.
+    raise AttributeError(name if name.startswith("__") else _CHAIN)
+
+
+# Nothing can be computed with a marker. Without __array_ufunc__ NumPy leaves operators to it.
+for _operator in ("add", "sub", "mul", "truediv", "matmul", "pow"):
+    for _name in (f"__{_operator}__", f"__r{_operator}__"):
+        setattr(Differentiated, _name, _refuse)
+for _name in ("__neg__", "__abs__", "__getitem__", "__array__"):
+    setattr(Differentiated, _name, _refuse)
+for _name, _value in (("__array_ufunc__", None), ("__getattr__", _refuse_attribute)):
+    setattr(Differentiated, _name, _value)
 
 
 class ValueAndGradient(NamedTuple):
@@ -45,10 +72,10 @@ def evaluate(
     **unknown: object,
 ) -> ArrayT:
     """Return the loss; the loss and its gradient where value_and_grad() asks for both."""
-    if half and not formula.has_half:
+    if half and "half" not in formula.options:
         unknown = {"half": half}
     if unknown:
-        raise TypeError(unknown_option(formula.name, unknown))
+        raise TypeError(unknown_option(formula, unknown))
     given, with_gradient = unwrapped(prediction)
     engine, operands = admit(
         formula, given, target, parameters, weight=weight, where=where, broadcast=broadcast
@@ -109,18 +136,34 @@ def value_and_grad(loss: Callable[P, R]) -> Callable[P, tuple[R, R]]:
             "it as value_and_grad(multiloss.mse)(prediction, target)"
         )
 
-    def with_gradient(prediction: Operand, *args: Any, **kwargs: Any) -> Any:
+    return cast(Callable[P, tuple[R, R]], _ValueAndGrad(loss))
+
+
+class _ValueAndGrad:
+    """What value_and_grad() returns: a class, so that it can be pickled."""
+
+    def __init__(self, loss: Callable[..., Any]) -> None:
+        self._loss = loss
+
+    def __call__(self, prediction: Operand, *args: Any, **kwargs: Any) -> Any:
         if isinstance(prediction, Differentiated):
             raise TypeError("value_and_grad of value_and_grad; use the engine's own for the second")
-        result = cast(Any, loss)(Differentiated(prediction), *args, **kwargs)
+        try:
+            result = self._loss(Differentiated(prediction), *args, **kwargs)
+        except (AttributeError, TypeError) as error:
+            # Engines complain of the marker by its name.
+            if str(error) == _CHAIN or Differentiated.__name__ in str(error):
+                raise TypeError(_CHAIN) from error
+            raise
         if not isinstance(result, ValueAndGradient):
             raise TypeError(
                 f"value_and_grad takes a loss of multiloss, or a function that returns the result "
-                f"of one; {_name_of(loss)} returned a {type(result).__name__}"
+                f"of one; {_name_of(self._loss)} returned a {type(result).__name__}"
             )
         return tuple(result)
 
-    return cast(Callable[P, tuple[R, R]], with_gradient)
+    def __repr__(self) -> str:
+        return f"value_and_grad({_name_of(self._loss)})"
 
 
 def unwrapped(prediction: Operand) -> tuple[Operand, bool]:
@@ -128,11 +171,6 @@ def unwrapped(prediction: Operand) -> tuple[Operand, bool]:
     if isinstance(prediction, Differentiated):
         return prediction.prediction, True
     return prediction, False
-
-
-def unknown_option(name: str, unknown: Iterable[str]) -> str:
-    """Return what to say about keywords that are no options of a loss."""
-    return f"{name} has no option {', '.join(unknown)}; help({name}) tells which it has"
 
 
 def _name_of(function: object) -> str:

@@ -12,12 +12,13 @@ from multiloss._dtypes import (
     with_weight,
     working_dtype,
 )
-from multiloss._engines import NUMBERS, NUMPY, Engine, engine_of
+from multiloss._engines import NUMBERS, NUMPY, Engine, engine_of, is_list
 from multiloss._engines._quiet import quietly
 from multiloss._formulas.formula import Formula, ParameterSpec
+from multiloss._numbers import as_float, clamped, fits_every_float, rounded
 from multiloss._selection import Operands, as_is
 from multiloss._shapes import broadcast_shape, equal_shapes, fits
-from multiloss._typing import Array, DType, Operand, Shape
+from multiloss._typing import Array, DType, Namespace, Operand, Shape
 
 
 def admit(
@@ -36,7 +37,7 @@ def admit(
     if weight is None and where is None and type(prediction) is type(target):
         engine = engine_of("prediction", prediction)
         if engine.takes_as_is(prediction, target) and (
-            not parameters or all(map(_stays_a_number, formula.parameters, parameters))
+            not parameters or all(map(_needs_no_look, formula.parameters, parameters))
         ):
             return engine, as_is(prediction, target, parameters)
 
@@ -64,6 +65,12 @@ def admit(
     dtypes = dict.fromkeys(candidates, real)
     dtypes |= {"prediction": dtype, "target": dtype, "where": engine.xp.bool}
     values = {role: candidate.value for role, candidate in candidates.items()}
+    parameters = tuple(_clamped(engine, value, real) for value in parameters)
+    values |= {
+        spec.name: value
+        for spec, value in zip(formula.parameters, parameters, strict=True)
+        if spec.name in values and type(value) is float
+    }
     arrays = _to_engine(engine, values, dtypes)
     _check_devices(engine, arrays)
     operands = Operands(
@@ -72,7 +79,9 @@ def admit(
         arrays.get("weight"),
         arrays.get("where"),
         tuple(
-            _in_domain(engine, spec, arrays[spec.name], real) if spec.name in arrays else value
+            engine.compute(_in_domain, spec, arrays[spec.name], real)
+            if spec.name in arrays
+            else value
             for spec, value in zip(formula.parameters, parameters, strict=True)
         ),
         dtype,
@@ -87,7 +96,7 @@ def _checked_parameter(spec: ParameterSpec, value: Operand) -> Operand:
     """Return a parameter, a number as a float; raise ValueError if that is out of its domain."""
     if not isinstance(value, (int, float)):
         return value
-    number = float(value)
+    number = as_float(spec.name, value)
     if not spec.domain.holds(number):
         raise ValueError(f"{spec.name}={value!r} is out of bounds; pass {spec.domain.description}")
     return number
@@ -97,11 +106,22 @@ def _stays_a_number(spec: ParameterSpec, value: Operand) -> bool:
     return type(value) is float and not spec.is_array
 
 
-def _in_domain(engine: Engine, spec: ParameterSpec, array: Array, dtype: DType) -> Array:
+def _needs_no_look(spec: ParameterSpec, value: Operand) -> bool:
+    return _stays_a_number(spec, value) and fits_every_float(value)
+
+
+def _clamped(engine: Engine, value: Operand, dtype: DType) -> Operand:
+    """Return a parameter, of which a number is finite in the dtype if it is finite."""
+    if type(value) is not float or fits_every_float(value):
+        return value
+    return clamped(value, float(engine.xp.finfo(dtype).max))
+
+
+def _in_domain(xp: Namespace, spec: ParameterSpec, array: Array, dtype: DType) -> Array:
     """Convert a parameter, with NaN for what is out of its domain: traced values cannot raise."""
     if array.dtype != dtype:
-        array = engine.xp.astype(array, dtype)
-    return engine.xp.where(spec.domain.holds(array), array, engine.xp.nan)
+        array = xp.astype(array, dtype)
+    return xp.where(spec.domain.holds(array), array, xp.nan)
 
 
 class _Candidate(NamedTuple):
@@ -136,7 +156,7 @@ def _read(role: str, value: Operand, engine: Engine) -> _Candidate:
         return _Candidate(value, (), OperandDType(dtype, is_weak=True))
     is_host = engine_of(role, value) is NUMPY
     if is_host:
-        _check_first_element(role, value)
+        _check_elements(role, value)
         array = NUMPY.read(role, value)
     else:
         array = value
@@ -152,19 +172,27 @@ def _read(role: str, value: Operand, engine: Engine) -> _Candidate:
     return _Candidate(array, array.shape, OperandDType(dtype, is_weak))
 
 
-def _check_first_element(role: str, value: Operand) -> None:
+_MOST_AXES = 64  # of an array of NumPy
+
+
+def _check_elements(role: str, value: Operand, depth: int = 1) -> None:
     """Check that a list holds nothing that would lose its gradient or its mask as a NumPy array."""
-    element = value
-    while isinstance(element, (list, tuple)) and element:
-        element = element[0]
-    if element is value or type(element) in NUMBERS:
+    if not is_list(value):
         return
-    NUMPY.check(f"an element of {role}", element)
-    if hasattr(element, "dtype") and engine_of(role, element) is not NUMPY:
-        raise TypeError(
-            f"{role} is a {type(value).__name__} of {type(element).__name__}; make one array of it "
-            "first, for instance with stack()"
-        )
+    if depth > _MOST_AXES:
+        raise TypeError(f"{role} is nested more than {_MOST_AXES} deep; make one array of it first")
+    for element_type in set(map(type, value)) - NUMBERS.keys():
+        elements = (each for each in value if type(each) is element_type)
+        element = next(elements)
+        NUMPY.check(f"an element of {role}", element)
+        if hasattr(element, "dtype") and engine_of(role, element) is not NUMPY:
+            raise TypeError(
+                f"{role} is a {type(value).__name__} of {element_type.__name__}; make one array of "
+                "it first, for instance with stack()"
+            )
+        if is_list(element):
+            for each in (element, *elements):
+                _check_elements(role, each, depth + 1)
 
 
 def _dtype_in(engine: Engine, dtype: np.dtype[Any]) -> DType | None:
@@ -176,8 +204,11 @@ def _dtype_in(engine: Engine, dtype: np.dtype[Any]) -> DType | None:
 
 
 def _loss_shape(prediction: _Candidate, target: _Candidate, *, broadcast: bool) -> Shape:
-    """Return the shape of the loss before the reduction."""
-    if broadcast or type(target.value) in NUMBERS:
+    """Return the shape of the loss before the reduction.
+
+    A target without axes is one for all: nothing can be meant by accident.
+    """
+    if broadcast or not len(target.shape):
         shape = broadcast_shape(prediction.shape, target.shape)
         cure = "these do not broadcast; give them one shape"
     else:
@@ -242,6 +273,7 @@ def _to_engine(
     engine: Engine, values: Mapping[str, Any], dtypes: Mapping[str, DType]
 ) -> dict[str, Array]:
     """Bring host data to the engine, and to the device of the operands that are there already."""
+    values = {role: _rounded(engine, role, value, dtypes[role]) for role, value in values.items()}
     if engine is NUMPY:
         return {role: np.asarray(value) for role, value in values.items()}
     like = next(value for value in values.values() if not _is_host(value))
@@ -249,6 +281,13 @@ def _to_engine(
         role: _from_host(engine, value, dtypes[role], like) if _is_host(value) else value
         for role, value in values.items()
     }
+
+
+def _rounded(engine: Engine, role: str, value: Any, dtype: DType) -> Any:
+    """Return a number that fits a dtype, and anything else as it is."""
+    if type(value) not in {int, float}:
+        return value
+    return rounded(role, value, float(engine.xp.finfo(dtype).max))
 
 
 # Every dtype to which host data is brought: those to compute in, and that of a mask.

@@ -1,14 +1,16 @@
 """A loss of the caller's own, from its value and its slope."""
 
 import inspect
+import sys
 from collections.abc import Callable
-from typing import Any, Protocol
+from functools import update_wrapper
+from typing import Any, Protocol, Unpack
 
 from multiloss._evaluation import evaluate
 from multiloss._formulas.formula import Domain, Elementwise, Formula, ParameterSpec
 from multiloss._reduction import as_dtype_of
 from multiloss._shapes import broadcast_shape, equal_shapes
-from multiloss._typing import Array, ArrayT, Namespace, Operand, Options
+from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options
 
 _NUMBER = Domain("a number other than nan", lambda value: value == value)  # noqa: PLR0124  not NaN
 
@@ -28,13 +30,16 @@ def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = 
     value : callable
         Takes an array API namespace ``xp``, the prediction and the target, and returns the loss of
         each element, in the shape that both have together. All further parameters of the function
-        are parameters of the loss: numbers or arrays, passed by name. It has to use array API
-        functions alone, those of ``xp``, and to be differentiable where engines with automatic
-        differentiation are to find the gradient. It has to be finite where prediction, target and
-        parameters are 1, which stands in for masked elements.
+        are parameters of the loss: numbers or arrays, passed by name. It has to be pure: what it
+        returns depends on its arguments alone, since JAX keeps what it read from elsewhere when it
+        was first called. It has to use array API functions alone, those of ``xp``, and to be
+        differentiable where engines with automatic differentiation are to find the gradient. It
+        has to be finite where prediction, target and parameters are 1, which stands in for masked
+        elements.
     slope : callable, optional
-        Takes the same and returns the derivative with respect to the prediction. Without it,
-        :func:`value_and_grad` needs an engine with automatic differentiation, which NumPy is not.
+        Takes the same, is as pure, and returns the derivative with respect to the prediction, for
+        :func:`value_and_grad`. Without it, that needs an engine with automatic differentiation,
+        which NumPy is not. Automatic differentiation itself goes by ``value``.
 
     Returns
     -------
@@ -67,29 +72,50 @@ def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = 
             raise TypeError(
                 f"make_loss takes functions of xp, prediction and target, got {function!r}"
             )
-    name = getattr(value, "__name__", type(value).__name__)
-    defaults = _parameters_of(name, value)
-    names = tuple(defaults)
-    formula = Formula(
-        name,
-        _checked(name, value, names),
-        None if slope is None else _checked(name, slope, names),
-        parameters=tuple(ParameterSpec(each, _NUMBER) for each in names),
-    )
+    return _OwnLoss(value, slope)
 
-    def loss(prediction: ArrayT, target: Operand, **options: Any) -> ArrayT:
-        given = [options.pop(each, defaults[each]) for each in names]
-        missing = [each for each, found in zip(names, given, strict=True) if found is _REQUIRED]
+
+class _OwnLoss:
+    """What make_loss() returns: a class, so that it can be pickled."""
+
+    def __init__(self, value: Callable[..., Array], slope: Callable[..., Array] | None) -> None:
+        update_wrapper(self, value)
+        del self.__wrapped__  # type: ignore[attr-defined]  # set by the line before
+        name = getattr(value, "__name__", type(value).__name__)
+        self.__name__ = name
+        self.__qualname__ = str(getattr(value, "__qualname__", name))
+        self._functions = value, slope
+        self._defaults = defaults = _parameters_of(name, value)
+        self.__signature__ = _signature(defaults)
+        names = tuple(defaults)
+        self._formula = Formula(
+            name,
+            _checked(name, value, names),
+            None if slope is None else _checked(name, slope, names),
+            parameters=tuple(ParameterSpec(each, _NUMBER) for each in names),
+            is_own=True,
+        )
+
+    def __call__(self, prediction: ArrayT, target: Operand, **options: Any) -> ArrayT:
+        given = [options.pop(name, default) for name, default in self._defaults.items()]
+        named = zip(self._defaults, given, strict=True)
+        missing = [name for name, each in named if each is _REQUIRED]
         if missing:
-            raise TypeError(f"{name} needs {', '.join(missing)}; pass it as a keyword")
-        return evaluate(formula, prediction, target, *given, **options)
+            raise TypeError(f"{self.__name__} needs {', '.join(missing)}; pass it as a keyword")
+        return evaluate(self._formula, prediction, target, *given, **options)
 
-    loss.__name__ = loss.__qualname__ = name
-    loss.__doc__ = value.__doc__
-    return loss
+    def __repr__(self) -> str:
+        return f"<loss {self.__qualname__}>"
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Pickle by name where it took the name of its function, as a decorator does."""
+        found: Any = sys.modules.get(self.__module__)
+        for part in self.__qualname__.split("."):
+            found = getattr(found, part, None)
+        return self.__qualname__ if found is self else (make_loss, self._functions)
 
 
-_TAKEN = ("prediction", "target", "half", *Options.__optional_keys__)
+_TAKEN = ("prediction", "target", "half", *OPTION_NAMES)
 _REQUIRED = inspect.Parameter.empty
 
 
@@ -109,6 +135,18 @@ def _parameters_of(name: str, value: Callable[..., Array]) -> dict[str, Any]:
             f"{name} has a parameter {taken[0]}, the name of an argument of every loss; rename it"
         )
     return {each.name: each.default for each in behind}
+
+
+def _signature(defaults: dict[str, Any]) -> inspect.Signature:
+    """Return the signature of a loss with these parameters, written as those of the package are."""
+    kinds = inspect.Parameter
+    return inspect.Signature(
+        [
+            *(kinds(name, kinds.POSITIONAL_OR_KEYWORD) for name in ("prediction", "target")),
+            *(kinds(name, kinds.KEYWORD_ONLY, default=each) for name, each in defaults.items()),
+            kinds("options", kinds.VAR_KEYWORD, annotation=Unpack[Options]),
+        ]
+    )
 
 
 def _checked(name: str, function: Callable[..., Array], names: tuple[str, ...]) -> Elementwise:

@@ -7,6 +7,7 @@ over parts of the elements can be added up.
 import math
 from typing import Any, NamedTuple, TypeAlias, get_args
 
+from multiloss._numbers import as_float
 from multiloss._typing import Array, Axis, Namespace, ReductionName, Shape
 
 _NAMES: tuple[ReductionName, ...] = get_args(ReductionName)
@@ -45,7 +46,7 @@ def checked_empty(empty: Any) -> Any:
     if isinstance(empty, (int, float)):
         # As a plain float: a subclass may have a dtype, which would take part in promotion.
         # Compared with itself, since a compiler that traces numbers does not follow math.isnan().
-        return NAN if empty != empty else float(empty) + 0.0  # noqa: PLR0124
+        return NAN if empty != empty else as_float("empty", empty) + 0.0  # noqa: PLR0124
     if not hasattr(empty, "dtype"):
         raise ValueError(f"empty={empty!r} is not a number; pass one, such as 0.0 or nan")
     return empty

@@ -47,3 +47,7 @@ class Options(WeightOptions, total=False):
 
     reduction: ReductionName
     empty: Operand
+
+
+# The names of these, in the order in which messages list them.
+OPTION_NAMES = ("weight", "where", "axis", "keepdims", "reduction", "broadcast", "empty")

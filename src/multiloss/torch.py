@@ -4,18 +4,20 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
-from torch.nn import Module, Parameter
+from torch.nn import Parameter
 from torch.nn.modules.loss import _Loss
 
 from multiloss._losses.squared import mse
+from multiloss._options import keywords_of, no_such_option
 from multiloss._reduction import checked_name
 from multiloss._typing import Operand
 
 __all__ = ["MSELoss", "RegressionLoss", "SSELoss"]
 
 
-class RegressionLoss(Module):
+class RegressionLoss(_Loss):
     """Any loss as a module, with parameters that may be learned.
 
     Parameters
@@ -26,9 +28,21 @@ class RegressionLoss(Module):
         Its parameters and options. A ``torch.nn.Parameter`` becomes one of the module, and any
         other tensor a buffer, which moves with it to another device.
 
+    Attributes
+    ----------
+    reduction : str or None
+        The reduction, which is read at each call; None for a loss that has no such option.
+
+    Raises
+    ------
+    TypeError
+        If ``loss`` cannot be called, has no option of a name, or needs one that is missing, and if
+        a tensor has the name of an attribute that every module has.
+
     Notes
     -----
-    ``forward`` takes further options, such as ``weight`` and ``where``.
+    ``forward`` takes further options, such as ``weight`` and ``where``, which override those of
+    the module.
 
     Examples
     --------
@@ -43,30 +57,61 @@ class RegressionLoss(Module):
     ['alpha']
     """
 
-    def __init__(self, loss: Callable[..., Any], **options: Any) -> None:
+    reduction: Any  # a string in PyTorch's own losses, which all have the option
+
+    def __init__(self, loss: Callable[..., Any], /, **options: Any) -> None:
         super().__init__()
         if not callable(loss):
             raise TypeError(f"RegressionLoss takes a loss such as multiloss.huber, got {loss!r}")
         self.loss = loss
+        self._name = str(getattr(loss, "__name__", repr(loss)))
+        self.reduction = self._checked(options)
         tensors = {name: each for name, each in options.items() if isinstance(each, Tensor)}
         self._tensors = tuple(tensors)
         self._options = {name: each for name, each in options.items() if name not in tensors}
         for name, value in tensors.items():
+            if hasattr(self, name):
+                raise TypeError(
+                    f"RegressionLoss cannot hold a tensor named {name}, as every torch.nn.Module "
+                    "has an attribute of this name; rename the parameter, or pass it to forward()"
+                )
             if isinstance(value, Parameter):
                 self.register_parameter(name, value)
             else:
                 self.register_buffer(name, value)
 
+    def _checked(self, options: dict[str, Any]) -> Any:
+        """Take the reduction out of the options, after a check of all their names."""
+        keywords = keywords_of(self.loss)
+        if keywords is None:
+            return options.pop("reduction", None)
+        unknown = [name for name in options if name not in keywords.names]
+        if unknown:
+            raise TypeError(no_such_option(self._name, unknown[0], keywords.names))
+        missing = [name for name in keywords.required if name not in options]
+        if missing:
+            raise TypeError(
+                f"{self._name} needs {missing[0]}; pass {missing[0]}= to RegressionLoss. It has "
+                f"{', '.join(keywords.names)}"
+            )
+        if "reduction" not in keywords.names:
+            return None
+        return checked_name(options.pop("reduction", keywords.defaults.get("reduction", "mean")))
+
     def forward(self, prediction: Tensor, target: Operand, **options: Any) -> Tensor:
         """Return the loss."""
-        tensors = {name: getattr(self, name) for name in self._tensors}
-        result: Tensor = self.loss(prediction, target, **{**self._options, **tensors, **options})
+        chosen = {**self._options, **{name: getattr(self, name) for name in self._tensors}}
+        if self.reduction is not None:
+            chosen["reduction"] = self.reduction
+        result: Tensor = self.loss(prediction, target, **{**chosen, **options})
         return result
 
     def extra_repr(self) -> str:
         """Return the loss and its options, for the representation of the module."""
-        name = getattr(self.loss, "__name__", repr(self.loss))
-        return ", ".join([name, *(f"{key}={value}" for key, value in self._options.items())])
+        options = dict(self._options)
+        if self.reduction is not None:
+            options["reduction"] = self.reduction
+        return ", ".join([self._name, *(f"{key}={value}" for key, value in options.items())])
 
 
 class _SquaredErrorLoss(_Loss):
@@ -102,7 +147,7 @@ class _SquaredErrorLoss(_Loss):
         return result
 
 
-class MSELoss(_SquaredErrorLoss):
+class MSELoss(_SquaredErrorLoss, torch.nn.MSELoss):
     """Mean squared error, (1/n) Σ (y − t)², as :func:`multiloss.mse` defines it.
 
     Parameters
@@ -119,8 +164,8 @@ class MSELoss(_SquaredErrorLoss):
 
     Notes
     -----
-    Unlike ``torch.nn.MSELoss``, it raises where shapes differ instead of broadcasting with a
-    warning, and computes in float32 what comes in 16 bits.
+    A subclass of ``torch.nn.MSELoss``, which raises where shapes differ instead of broadcasting
+    with a warning, and computes in float32 what comes in 16 bits.
 
     Examples
     --------

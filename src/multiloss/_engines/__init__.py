@@ -39,7 +39,10 @@ _OWN_ENGINES = (("torch", "Tensor", _torch), ("jax", "Array", _jax))
 _SPARSE = ("scipy.sparse.", "sparse.", "jax.experimental.sparse.", "cupyx.scipy.sparse.")
 
 # Dynamo does not follow the search for the engine of host data, hence the types that come first.
+# Only classes of the engines themselves are remembered: others may be made and dropped, and the
+# table would keep them alive.
 _engine_of_type: dict[type, Engine] = dict.fromkeys((*NUMBERS, list, tuple, np.ndarray), NUMPY)
+_REMEMBERED = ("numpy", "torch", "jax", "jaxlib")
 _engine_of_namespace: dict[Any, Engine] = {}
 
 
@@ -47,8 +50,15 @@ def engine_of(role: str, value: object) -> Engine:
     """Return the engine of an operand; host data (numbers, lists, …) belongs to NumPy."""
     engine = _engine_of_type.get(type(value))
     if engine is None:
-        engine = _engine_of_type[type(value)] = _find_engine(role, value)
+        engine = _find_engine(role, value)
+        if type(value).__module__.partition(".")[0] in _REMEMBERED:
+            _engine_of_type[type(value)] = engine
     return engine
+
+
+def is_list(value: object) -> bool:
+    """Tell whether a value is a list, or as good as one to NumPy."""
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
 def _find_engine(role: str, value: object) -> Engine:
@@ -69,8 +79,7 @@ def _find_engine(role: str, value: object) -> Engine:
     if is_array_api_obj(value):
         namespace = array_namespace(value)
         return _engine_of_namespace.setdefault(namespace, QuietEngine(namespace))
-    is_list = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
-    if is_list or isinstance(value, tuple(NUMBERS)) or hasattr(array_type, "__array__"):
+    if is_list(value) or isinstance(value, tuple(NUMBERS)) or hasattr(array_type, "__array__"):
         return NUMPY
     raise TypeError(
         f"{role} is of type {array_type.__name__}; pass an array of NumPy, PyTorch, JAX or any "

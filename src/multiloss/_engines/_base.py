@@ -74,6 +74,10 @@ class Engine:
         """Return what a function makes of a namespace and other arguments."""
         return function(self.xp, *arguments)
 
+    def way(self, formula: Formula, operands: Operands, reduction: Reduction) -> str:  # noqa: ARG002
+        """Return the name of the way in which the engine computes this loss."""
+        return "operators"
+
     def value(self, formula: Formula, operands: Operands, reduction: Reduction) -> Array:
         """Return the loss."""
         return plain_value(self.xp, formula, operands, reduction)

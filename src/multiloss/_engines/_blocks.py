@@ -104,7 +104,8 @@ def finish_sums(
     reduction: Reduction,
 ) -> Array:
     """Return the loss, given Σ w·l and Σ w."""
-    value = xp.astype(finish(xp, weighted_sum, total, reduction), operands.real_dtype)
+    # As an array: astype() of NumPy 2.0 refuses a scalar.
+    value = xp.astype(finish(xp, weighted_sum, total, reduction)[...], operands.real_dtype)
     axes = range(len(operands.shape)) if reduction.axis is None else reduction.axis
     if reduction.keepdims:
         shape = tuple(1 if k in axes else n for k, n in enumerate(operands.shape))

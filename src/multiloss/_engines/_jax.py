@@ -56,18 +56,31 @@ class JAXEngine(Engine):
     def is_weak(self, array: Array) -> bool:
         return bool(array.weak_type)
 
+    def way(self, formula: Formula, operands: Operands, reduction: Reduction) -> str:  # noqa: ARG002
+        arrays = (*operands[:4], *operands.parameters)
+        is_traced = any(isinstance(array, jax.core.Tracer) for array in arrays)
+        return "operators" if is_traced or not isinstance(reduction.empty, float) else "compiled"
+
     def value(self, formula: Formula, operands: Operands, reduction: Reduction) -> Array:
-        return _run(plain_value, formula, operands, reduction)
+        return self._run(plain_value, formula, operands, reduction)
 
     def value_and_grad(
         self, formula: Formula, operands: Operands, reduction: Reduction
     ) -> tuple[Array, Array]:
         formula = self.with_slope(formula)
-        value, gradient = _run(plain_value_and_grad, formula, operands, reduction)
+        value, gradient = self._run(plain_value_and_grad, formula, operands, reduction)
         return value, gradient
 
     def with_slope(self, formula: Formula) -> Formula:
         return formula if formula.slope else _differentiated(formula)
+
+    def _run(self, way: Way, formula: Formula, operands: Operands, reduction: Reduction) -> Any:
+        if self.way(formula, operands, reduction) == "operators":
+            return way(_xp, formula, operands, reduction)
+        arrays, settings = operands[:5], operands[5:]
+        flat = (*operands[:4], *operands.parameters)
+        shapes = tuple(getattr(array, "shape", None) for array in flat)
+        return _compiled(way, formula, settings, reduction, shapes)(*arrays)
 
 
 # So that the same formula is the same key of the cache below.
@@ -78,17 +91,6 @@ def _differentiated(formula: Formula) -> Formula:
         return jax.grad(lambda y: xp.sum(formula.value(xp, y, target, *parameters)))(full)
 
     return formula._replace(slope=slope)
-
-
-def _run(way: Way, formula: Formula, operands: Operands, reduction: Reduction) -> Any:
-    arrays, settings = operands[:5], operands[5:]
-    flat = (*operands[:4], *operands.parameters)
-    if any(isinstance(array, jax.core.Tracer) for array in flat) or not isinstance(
-        reduction.empty, float
-    ):
-        return way(_xp, formula, operands, reduction)
-    shapes = tuple(getattr(array, "shape", None) for array in flat)
-    return _compiled(way, formula, settings, reduction, shapes)(*arrays)
 
 
 # One entry for all arrays of the same shapes, so that the oldest shapes are forgotten in time: the

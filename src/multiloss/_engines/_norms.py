@@ -20,10 +20,6 @@ from multiloss._reduction import (
 from multiloss._selection import Selected
 from multiloss._typing import Array, DType, Namespace, Parameter
 
-# Steps from one power of two to the next, for exponents other than two: the largest residual is
-# nearly one then, and so are its powers up to the thousandth.
-_STEPS = 64
-
 # The logarithm of a power that overflows in no dtype.
 _LARGEST_LOG2 = 60.0
 
@@ -111,12 +107,15 @@ def _norm(
         else formula.residual(xp, prediction, target)
     )
     exponent = exponent_of(parameters)
-    unit = _unit(xp, residual, weight, reduction, 1 if _is_two(exponent) else _STEPS)
+    largest = _largest(xp, residual, weight, reduction)
+    unit = _power_of_two_above(xp, largest)
+    if not _is_two(exponent):
+        unit = unit * _as_constant(xp, largest / unit)
     if weight is not None:
         # The unit ignores what has no weight, whose power must not overflow then.
-        beyond = xp.abs(residual) > unit * 2.0 ** (_LARGEST_LOG2 / exponent)
+        beyond = xp.abs(residual) / unit > 2.0 ** (_LARGEST_LOG2 / exponent)
         residual = xp.where((weight == 0) & beyond, 0.0 * residual, residual)
-    residual = residual / unit
+    residual = residual / unit if _is_two(exponent) else _quotient(xp, residual, unit)
     values = _power_of_residual(formula).value(xp, residual, 0.0, *parameters)
     # A mean of nothing is zero until the end, so that it has a root and a gradient. The shape alone
     # makes it NaN where nothing else was asked for: a compiler may not know whether it is empty.
@@ -133,16 +132,8 @@ def _power_of_residual(formula: Formula) -> Formula:
     return formula if formula.residual is None else squared_error
 
 
-def _unit(
-    xp: Namespace, residual: Array, weight: Array | None, reduction: Reduction, steps: int
-) -> Array:
-    """Return the power of two above the largest residual, with all axes.
-
-    In so many steps from one power to the next, that a high power of the quotient does not vanish.
-
-    The derivative of ceil() is zero. So is that of the norm with respect to the unit, but not for
-    rounding.
-    """
+def _largest(xp: Namespace, residual: Array, weight: Array | None, reduction: Reduction) -> Array:
+    """Return the largest absolute residual that has a weight, with all axes, or 1 in its place."""
     if xp.isdtype(residual.dtype, "complex floating"):
         residual = xp.maximum(xp.abs(xp.real(residual)), xp.abs(xp.imag(residual)))
     largest = xp.abs(residual)
@@ -153,8 +144,35 @@ def _unit(
             largest = xp.sum(largest, axis=reduction.axis, keepdims=True)
         else:
             largest = xp.max(largest, axis=reduction.axis, keepdims=True)
-    largest = xp.where((largest > 0) & (largest < xp.inf), largest, 1.0)
+    return xp.where((largest > 0) & (largest < xp.inf), largest, 1.0)
+
+
+def _quotient(xp: Namespace, residual: Array, largest: Array) -> Array:
+    """Return the residuals divided by the largest, which may be the largest number there is.
+
+    Its own quotient is exactly 1, so that no power of that vanishes or overflows.
+    """
+    # A compiler may multiply with the reciprocal, which must not be subnormal.
+    shrink = xp.where(largest > 1, 0.25, xp.ones_like(largest))
+    return residual * shrink / (largest * shrink)
+
+
+def _as_constant(xp: Namespace, quotient: Array) -> Array:
+    """Return a number between 1/4 and 4 as it is, as a constant to differentiation.
+
+    Times this power of two it is an integer already, which ceil() gives back without a derivative.
+    """
+    scale = 8 / xp.finfo(quotient.dtype).eps
+    return xp.ceil(quotient * scale) / scale
+
+
+def _power_of_two_above(xp: Namespace, largest: Array) -> Array:
+    """Return a unit by which the division is exact.
+
+    The derivative of ceil() is zero. So is that of the norm with respect to the unit, but not for
+    rounding.
+    """
     # Neither the unit overflows, then, nor is its reciprocal subnormal.
     limit = 0.25 * xp.finfo(largest.dtype).max
     largest = xp.where(largest < limit, largest, limit)
-    return 2.0 ** (xp.ceil(steps * xp.log2(largest)) / steps)
+    return 2.0 ** xp.ceil(xp.log2(largest))

@@ -83,6 +83,13 @@ class NumPyEngine(Engine):
     def float_bits(self, dtype: DType) -> int:
         return 8 * dtype.itemsize if _is_registered(dtype) else super().float_bits(dtype)
 
+    # What NumPy 2.1 and later tell by __array_namespace_info__().
+    def has_float64(self) -> bool:
+        return True
+
+    def default_float(self) -> DType:
+        return _FLOAT64
+
     def read(self, role: str, value: Any) -> np.ndarray[Any, Any]:
         """Return host data (numbers, lists, objects with ``__array__``) as a NumPy array."""
         self.check(role, value)
@@ -99,6 +106,13 @@ class NumPyEngine(Engine):
     def compute(self, function: Callable[..., Array], *arguments: Any) -> Array:
         return quietly(function, np, *arguments)[()]
 
+    def way(self, formula: Formula, operands: Operands, reduction: Reduction) -> str:
+        if formula.is_norm:
+            return "operators" if reduction.name == "none" else "root"
+        if math.prod(operands.shape) > _ONE_BLOCK:
+            return "blocks"
+        return "product" if _is_sum_of_squares(formula, operands, reduction) else "operators"
+
     def value(self, formula: Formula, operands: Operands, reduction: Reduction) -> Array:
         # where() gives 0-d arrays; NumPy's own results are scalars.
         return quietly(_value, formula, operands, reduction)[()]
@@ -111,40 +125,38 @@ class NumPyEngine(Engine):
 
 
 def _value(formula: Formula, operands: Operands, reduction: Reduction) -> Array:
-    if formula.is_norm:
-        return _norm(formula, operands, reduction)
-    size = math.prod(operands.shape)
-    if size > _ONE_BLOCK:
-        if reduction.axis is None and reduction.name != "none":
-            operands = in_memory_order(np, operands, operands.prediction.strides)
-        return blockwise_value(
-            np, formula, operands, reduction, limit=_limit(operands), sum_block=_sum_block
-        )
-    residual = _residual_of_all(formula, operands, reduction)
-    if residual is None:
+    way = NUMPY.way(formula, operands, reduction)
+    if way == "operators":
         return plain_value(np, formula, operands, reduction)
-    return finish(np, _sum_of_squares(residual), size, reduction)
+    if way == "root":
+        return _norm(formula, operands, reduction)
+    if way == "product":
+        residual = _residual(formula, operands)
+        return finish(np, _sum_of_squares(residual), residual.size, reduction)
+    if reduction.axis is None and reduction.name != "none":
+        operands = in_memory_order(np, operands, operands.prediction.strides)
+    return blockwise_value(
+        np, formula, operands, reduction, limit=_limit(operands), sum_block=_sum_block
+    )
 
 
 def _value_and_grad(
     formula: Formula, operands: Operands, reduction: Reduction
 ) -> tuple[Array, Array]:
-    size = math.prod(operands.shape)
+    way = NUMPY.way(formula, operands, reduction)
     is_stretched = operands.prediction.shape != operands.shape
     is_complex = operands.dtype != operands.real_dtype
-    if is_stretched or is_complex or size == 0:
+    if way == "operators" or is_stretched or is_complex or 0 in operands.shape:
         return plain_value_and_grad(np, formula, operands, reduction)
-    if formula.is_norm:
+    if way == "root":
         return _norm_and_grad(formula, operands, reduction)
-    if size > _ONE_BLOCK:
+    if way == "blocks":
         return blockwise_value_and_grad(
             np, formula, operands, reduction, limit=_limit(operands), sum_block=_sum_block
         )
-    residual = _residual_of_all(formula, operands, reduction)
-    if residual is None:
-        return plain_value_and_grad(np, formula, operands, reduction)
-    value = finish(np, _sum_of_squares(residual), size, reduction)
-    factor = gradient_factor(np, formula, size, operands, reduction)
+    residual = _residual(formula, operands)
+    value = finish(np, _sum_of_squares(residual), residual.size, reduction)
+    factor = gradient_factor(np, formula, residual.size, operands, reduction)
     is_slope = formula.slope is formula.residual
     slopes = residual if is_slope else weighted_slopes(np, formula, select(np, operands))
     return value, slopes * factor
@@ -152,36 +164,33 @@ def _value_and_grad(
 
 def _norm(formula: Formula, operands: Operands, reduction: Reduction) -> Array:
     exponent = exponent_of(operands.parameters)
-    if reduction.name != "none":
-        mean = _value(formula._replace(is_norm=False), operands, reduction._replace(empty=NAN))
-        result = root_if_safe(np, mean, exponent)
-        if result is not None:
-            return result
-    return plain_value(np, formula, operands, reduction)
+    mean = _value(formula._replace(is_norm=False), operands, reduction._replace(empty=NAN))
+    result = root_if_safe(np, mean, exponent)
+    return plain_value(np, formula, operands, reduction) if result is None else result
 
 
 def _norm_and_grad(
     formula: Formula, operands: Operands, reduction: Reduction
 ) -> tuple[Array, Array]:
     exponent = exponent_of(operands.parameters)
-    if reduction.name != "none":
-        kept = reduction._replace(keepdims=True, empty=NAN)
-        # In the working dtype, since a 16-bit gradient may vanish before it is multiplied.
-        wide = operands._replace(gradient_dtype=operands.dtype)
-        mean, gradient = _value_and_grad(formula._replace(is_norm=False), wide, kept)
-        result = root_if_safe(np, mean, exponent)
-        if result is not None:
-            gradient *= root_slope(np, mean, exponent)
-            gradient = gradient.astype(operands.gradient_dtype, copy=False)
-            return drop_axes(np, result, reduction), gradient
-    return plain_value_and_grad(np, formula, operands, reduction)
+    kept = reduction._replace(keepdims=True, empty=NAN)
+    # In the working dtype, since a 16-bit gradient may vanish before it is multiplied.
+    wide = operands._replace(gradient_dtype=operands.dtype)
+    mean, gradient = _value_and_grad(formula._replace(is_norm=False), wide, kept)
+    result = root_if_safe(np, mean, exponent)
+    if result is None:
+        return plain_value_and_grad(np, formula, operands, reduction)
+    gradient *= root_slope(np, mean, exponent)
+    gradient = gradient.astype(operands.gradient_dtype, copy=False)
+    return drop_axes(np, result, reduction), gradient
 
 
-def _residual_of_all(formula: Formula, operands: Operands, reduction: Reduction) -> Array | None:
-    """Return the residuals if the loss is a plain sum of all their squares, and else None."""
-    prediction, target, weight, where, parameters, dtype, *_ = operands
-    is_sum_of_squares = (
-        weight is None
+def _is_sum_of_squares(formula: Formula, operands: Operands, reduction: Reduction) -> bool:
+    """Tell whether the loss is a plain sum of squares of all elements, none of them converted."""
+    prediction, target, weight, where, _, dtype, *_ = operands
+    return (
+        formula.residual is not None
+        and weight is None
         and where is None
         and reduction.axis is None
         and reduction.name != "none"
@@ -190,9 +199,11 @@ def _residual_of_all(formula: Formula, operands: Operands, reduction: Reduction)
         and target.dtype is dtype
         and dtype.kind != "c"
     )
-    if formula.residual is None or not is_sum_of_squares:
-        return None
-    return formula.residual(np, prediction, target, *parameters)
+
+
+def _residual(formula: Formula, operands: Operands) -> Array:
+    residual: Any = formula.residual
+    return residual(np, operands.prediction, operands.target, *operands.parameters)
 
 
 def _limit(operands: Operands) -> int:

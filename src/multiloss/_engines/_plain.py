@@ -32,7 +32,7 @@ def plain_value_and_grad(
         gradient = reduce_slopes(xp, slopes, weight, reduction, formula.slope_scale)
     if operands.dtype != operands.real_dtype and not operands.gradient_is_complex:
         gradient = xp.real(gradient)
-    gradient = _sum_to_shape(xp, gradient, operands.prediction.shape)
+    gradient = sum_to_shape(xp, gradient, operands.prediction.shape)
     return (
         value,
         # As an array: a 0-d result of NumPy is a scalar, which its astype() refuses.
@@ -40,7 +40,7 @@ def plain_value_and_grad(
     )
 
 
-def _sum_to_shape(xp: Namespace, gradient: Array, shape: Shape) -> Array:
+def sum_to_shape(xp: Namespace, gradient: Array, shape: Shape) -> Array:
     """Sum over the axes along which an operand of this shape was stretched."""
     added = len(gradient.shape) - len(shape)
     stretched = tuple(

@@ -113,11 +113,11 @@ class TorchEngine(Engine):
     def from_host(self, value: Any, dtype: DType, like: Array) -> Array:
         return torch.asarray(value, dtype=dtype, device=like.device)
 
-    def value(self, formula: Formula, operands: Operands, reduction: Reduction) -> Array:
+    def way(self, formula: Formula, operands: Operands, reduction: Reduction) -> str:
         if not _is_eager_on_cpu(operands, reduction):
-            return super().value(formula, _with_tensors(operands), reduction)
+            return "operators"
         if formula.is_norm:
-            return self._norm(formula, operands, reduction)
+            return "root"
         prediction, target, weight, *_ = operands
         is_tracked = torch.is_grad_enabled()
         others_are_tracked = is_tracked and (
@@ -125,24 +125,44 @@ class TorchEngine(Engine):
             or (weight is not None and weight.requires_grad)
             or any(getattr(each, "requires_grad", False) for each in operands.parameters)
         )
-        is_large = prediction.numel() * prediction.itemsize > _WHOLE_BYTES
-        kernel = _KERNELS.get(formula.value)
-        if kernel and (others_are_tracked or not is_large) and _suits_kernel(operands, reduction):
-            loss = kernel(prediction, target, _REDUCTIONS[reduction.name], *operands.parameters)
-            return loss if reduction.scale == 1.0 else reduction.scale * loss
+        is_large = _bytes(operands) > _WHOLE_BYTES
+        has_kernel = _KERNELS.get(formula.value) is not None
+        if (
+            has_kernel
+            and (others_are_tracked or not is_large)
+            and _suits_kernel(operands, reduction)
+        ):
+            return "kernel"
         if not (others_are_tracked or (is_tracked and prediction.requires_grad)):
-            return _value(formula, operands, reduction)
+            return "blocks" if is_large else "whole"
         if (
             others_are_tracked
             or prediction.numel() < _ONE_NODE
             # Neither can a node save: a tensor of inference mode, an array that may be tracked too.
             or any(_is_inference(each) for each in (*operands[1:4], *operands.parameters))
             or not isinstance(reduction.empty, float)
+            # Below this size autograd differentiates the value, and beyond it has to be the same.
             or formula.slope is None
+            or formula.is_own
         ):
-            return super().value(formula, operands, reduction)
+            return "operators"
+        return "node and blocks" if is_large else "node"
+
+    def value(self, formula: Formula, operands: Operands, reduction: Reduction) -> Array:
+        way = self.way(formula, operands, reduction)
+        if way == "operators":
+            return super().value(formula, _with_tensors(operands), reduction)
+        if way == "root":
+            return self._norm(formula, operands, reduction)
+        if way == "kernel":
+            kernel: Any = _KERNELS[formula.value]
+            prediction, target, *_ = operands
+            loss = kernel(prediction, target, _REDUCTIONS[reduction.name], *operands.parameters)
+            return loss if reduction.scale == 1.0 else reduction.scale * loss
+        if way in {"whole", "blocks"}:
+            return _value(formula, operands, reduction)
         apply: Any = _OneNode.apply
-        return apply(prediction, formula, operands, reduction)
+        return apply(operands.prediction, formula, operands, reduction)
 
     def value_and_grad(
         self, formula: Formula, operands: Operands, reduction: Reduction
@@ -266,7 +286,9 @@ class _OneNode(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient_of_result: Array) -> tuple[Array, None, None, None]:
         formula, (numbers, *settings), reduction = ctx.rest
-        arrays, tensors = ctx.saved_tensors[:4], ctx.saved_tensors[4:]
+        # Unpacked once: checkpointing refuses a second time, and offloading pays for it.
+        saved = ctx.saved_tensors
+        arrays, tensors = saved[:4], saved[4:]
         parameters = tuple(
             number if tensor is None else tensor
             for number, tensor in zip(numbers, tensors, strict=True)

@@ -7,8 +7,9 @@ from multiloss._formulas.formula import (
     Formula,
     ParameterSpec,
     sign,
+    stretched,
 )
-from multiloss._typing import Array, Namespace, Parameter
+from multiloss._typing import OPTION_NAMES, Array, Namespace, Parameter
 
 
 # value = |y - t|
@@ -26,13 +27,25 @@ absolute_error = Formula("mae", _absolute_error, _absolute_error_slope)
 
 # value = |y - t|^p
 # slope = p |y - t|^(p-1) sign(y - t)
+#
+# Where the residual is 0, the second derivative is infinite for p < 2; it is taken as 0 there, as
+# the first one is at the kink of p = 1.
 def _absolute_power(xp: Namespace, prediction: Array, target: Array, p: Parameter) -> Array:
-    return xp.abs(prediction - target) ** p
+    residual = prediction - target
+    is_kink, distance = _safe_distance(xp, residual, p)
+    return xp.where(is_kink, 0.0 * residual, distance**p)
 
 
 def _absolute_power_slope(xp: Namespace, prediction: Array, target: Array, p: Parameter) -> Array:
     residual = prediction - target
-    return p * xp.abs(residual) ** (p - 1) * sign(xp, residual)
+    _, distance = _safe_distance(xp, residual, p)
+    return p * distance ** (p - 1) * sign(xp, residual)
+
+
+def _safe_distance(xp: Namespace, residual: Array, p: Parameter) -> tuple[Array, Array]:
+    """Return where the second derivative is infinite, and |y - t|, which is 1 there."""
+    is_kink = (residual == 0) & (p < 2)  # noqa: PLR2004  as above
+    return is_kink, xp.where(is_kink, 1.0, xp.abs(residual))
 
 
 norm_of_error = Formula(
@@ -98,11 +111,11 @@ pinball_error = Formula(
 # value = |y - t| / max(|t|, ε)
 # slope = sign(y - t) / max(|t|, ε)
 def _relative_error(xp: Namespace, prediction: Array, target: Array, eps: Parameter) -> Array:
-    return xp.abs(prediction - target) / xp.clip(xp.abs(target), min=eps)
+    return xp.abs(prediction - target) / xp.clip(xp.abs(target), eps, None)
 
 
 def _relative_error_slope(xp: Namespace, prediction: Array, target: Array, eps: Parameter) -> Array:
-    return sign(xp, prediction - target) / xp.clip(xp.abs(target), min=eps)
+    return sign(xp, prediction - target) / xp.clip(xp.abs(target), eps, None)
 
 
 relative_error = Formula(
@@ -114,11 +127,15 @@ relative_error = Formula(
 
 
 # m     = (|y| + |t|) / 2, and at least ε / 2
-# value = |y - t| / m
+# s     = the smaller of |y| and |t|, or 0 where y and t have different signs
+#
+# value = |y - t| / m  =  2 - 2 s/m   where m is not ε / 2
 # slope = sign(y - t) (|t| + sign(y) t) / (2 m²), or sign(y - t) / m where m is ε / 2
 #
 # The halves are added, since the sum may overflow. The slope is that of a quotient after everything
-# that cancels has been crossed out: with t on the other side of zero the value is constant.
+# that cancels has been crossed out: with t on the other side of zero the value is constant. The
+# second form of the value is for autodiff: in the derivative of the first one most cancels where y
+# and t are far apart. Not at y = 0, where s has a kink and the first form the slope of the middle.
 def _mean_magnitude(xp: Namespace, prediction: Array, target: Array) -> Array:
     return 0.5 * xp.abs(prediction) + 0.5 * xp.abs(target)
 
@@ -126,15 +143,23 @@ def _mean_magnitude(xp: Namespace, prediction: Array, target: Array) -> Array:
 def _symmetric_relative_error(
     xp: Namespace, prediction: Array, target: Array, eps: Parameter
 ) -> Array:
-    magnitude = xp.clip(_mean_magnitude(xp, prediction, target), min=0.5 * eps)
-    return xp.abs(prediction - target) / magnitude
+    magnitude = _mean_magnitude(xp, prediction, target)
+    clipped = xp.clip(magnitude, 0.5 * eps, None)
+    is_same_sign = (prediction > 0) == (target > 0)
+    smaller = xp.minimum(xp.abs(prediction), xp.abs(target))
+    shared = xp.where(is_same_sign, smaller, 0.0)
+    is_far = (shared < 0.5 * magnitude) & (magnitude > 0.5 * eps) & (prediction != 0)
+    is_far = is_far & (magnitude < xp.inf)
+    far = 2 - 2 * (xp.where(is_far, shared, 0.0) / xp.where(is_far, magnitude, 1.0))
+    near = xp.abs(prediction - target) / clipped
+    return xp.where(is_far, far, near)
 
 
 def _symmetric_relative_error_slope(
     xp: Namespace, prediction: Array, target: Array, eps: Parameter
 ) -> Array:
     magnitude = _mean_magnitude(xp, prediction, target)
-    clipped = xp.clip(magnitude, min=0.5 * eps)
+    clipped = xp.clip(magnitude, 0.5 * eps, None)
     shared = 0.5 * xp.abs(target) + 0.5 * sign(xp, prediction) * target
     share = xp.where(magnitude > 0.5 * eps, shared / clipped, 1.0)
     return sign(xp, prediction - target) * share / clipped
@@ -150,7 +175,11 @@ symmetric_relative_error = Formula(
 
 # value = |t|, by which wmape divides
 def _absolute_target(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return 1.0 * xp.broadcast_arrays(prediction, xp.abs(target))[1]
+    return stretched(xp, xp.abs(target), prediction)
 
 
-absolute_target = Formula("wmape", _absolute_target)
+absolute_target = Formula(
+    "wmape",
+    _absolute_target,
+    options=tuple(each for each in OPTION_NAMES if each != "reduction"),
+)

@@ -1,16 +1,16 @@
 """The loss between two directions."""
 
-from multiloss._formulas.formula import Formula
-from multiloss._typing import Array, Namespace
+from multiloss._formulas.formula import Formula, stretched
+from multiloss._typing import Array, Namespace, Parameter
 
 
 # The squares of one operand alone, in the shape that both have together.
 def _prediction(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return 1.0 * xp.broadcast_arrays(prediction, target)[0]
+    return stretched(xp, 1.0 * prediction, target)
 
 
 def _target(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return 1.0 * xp.broadcast_arrays(prediction, target)[1]
+    return stretched(xp, 1.0 * target, prediction)
 
 
 def _squared_prediction(xp: Namespace, prediction: Array, target: Array) -> Array:
@@ -46,7 +46,7 @@ def _half_squared_difference(  # noqa: PLR0917  parameters are positional
     target: Array,
     prediction_length: Array,
     target_length: Array,
-    distance: Array | None,  # noqa: ARG001  for the slope
+    distance: Parameter,  # noqa: ARG001  for the slope
 ) -> Array:
     difference = _difference(prediction, target, prediction_length, target_length)
     return 0.5 * difference * difference
@@ -64,4 +64,9 @@ def _difference_slope(  # noqa: PLR0917  ditto
     return (difference - distance * (prediction / prediction_length)) / prediction_length
 
 
-difference_of_directions = Formula("cosine_distance", _half_squared_difference, _difference_slope)
+difference_of_directions = Formula(
+    "cosine_distance",
+    _half_squared_difference,
+    _difference_slope,
+    options=("axis", "weight", "where", "keepdims", "broadcast"),
+)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias, cast
 
-from multiloss._typing import Array, Namespace
+from multiloss._typing import OPTION_NAMES, Array, Namespace, Parameter
 
 # Takes the namespace, the prediction, the target, and the parameters in the order of their names.
 Elementwise: TypeAlias = Callable[..., Array]
@@ -52,12 +52,19 @@ class Formula(NamedTuple):
     residual_slope: Elementwise | None = None  # the derivative of the residual, where it is not one
     is_norm: bool = False  # whether the loss is the p-th root of a sum or mean of p-th powers
     takes_complex: bool = False
-    has_half: bool = False  # whether half= is one of its options
+    is_own: bool = False  # whether the slope is the caller's word: autodiff goes by the value
+    options: tuple[str, ...] = OPTION_NAMES  # its keywords but for the parameters, for messages
 
 
 def slope_of(formula: Formula) -> Elementwise:
     """Return the slope of a formula, after the engine has seen to it that there is one."""
     return cast(Elementwise, formula.slope)
+
+
+def stretched(xp: Namespace, array: Array, other: Array) -> Array:
+    """Return an array in the shape that it has together with another."""
+    # Not every broadcast_arrays() takes as many axes as an array may have.
+    return array if array.shape == other.shape else 1.0 * xp.broadcast_arrays(array, other)[0]
 
 
 def sign(xp: Namespace, array: Array) -> Array:
@@ -77,7 +84,8 @@ def log_ratio(xp: Namespace, difference: Array, smaller: Array) -> Array:
         b >= a:   log1p((b - a) / a)
         b <  a:  -log1p((a - b) / b)
     """
-    direction = xp.copysign(1.0, difference)
+    # Of an array, since compilers do not trace a function of two numbers.
+    direction = xp.copysign(xp.ones_like(difference), difference)
     return direction * xp.log1p(direction * difference / smaller)
 
 
@@ -86,16 +94,24 @@ def log_ratio(xp: Namespace, difference: Array, smaller: Array) -> Array:
 _FAR = 2.0**60
 
 
-def is_far(xp: Namespace, array: Array) -> Array:
-    """Tell of which elements the square may overflow, and may as well be that plus one."""
-    return xp.abs(array) > _FAR
+def split_far(xp: Namespace, residual: Array, scale: Parameter) -> tuple[Array, Array]:
+    """Return z = residual / scale, but zero where z² may overflow, and where that is.
+
+    The residual is replaced before the division, so that its derivative cannot overflow either.
+    """
+    far = xp.abs(residual / scale) > _FAR
+    return xp.where(far, 0.0, residual) / scale, far
 
 
-def log1p_square(xp: Namespace, array: Array) -> Array:
-    """Return log(1 + z²), also where z² overflows: there it is 2 log |z|."""
-    far = is_far(xp, array)
-    near = xp.where(far, 0.0, array)
-    return xp.where(far, 2.0 * xp.log(xp.where(far, xp.abs(array), 1.0)), xp.log1p(near * near))
+def log1p_square(xp: Namespace, residual: Array, scale: Parameter) -> Array:
+    """Return log(1 + z²) for z = residual / scale; where z² overflows, 2 (log |r| - log scale)."""
+    near, far = split_far(xp, residual, scale)
+    distant = xp.log(xp.where(far, xp.abs(residual), 1.0)) - _log(xp, scale)
+    return xp.where(far, 2.0 * distant, xp.log1p(near * near))
+
+
+def _log(xp: Namespace, parameter: Parameter) -> Parameter:
+    return math.log(parameter) if isinstance(parameter, float) else xp.log(parameter)
 
 
 def expm1(xp: Namespace, array: Array) -> Array:
@@ -119,3 +135,30 @@ def expm1_ratio(xp: Namespace, factor: Array, array: Array) -> Array:
     series = array * (1 + near / 2 * (1 + near / 3 * (1 + near / 4 * (1 + near / 5))))
     safe = xp.where(small, 1.0, factor)
     return xp.where(small, series, expm1(xp, xp.where(small, 0.0, product)) / safe)
+
+
+_SERIES_TERMS = {32: 8, 64: 14}  # the first term left out is below half a unit of the sum
+_MOST_SERIES_TERMS = 25  # of extended precision, whichever it is
+
+
+def exponential_series(xp: Namespace, factor: Array | float, array: Array) -> Array:
+    """Return 2/x² ((exp((c + 1) x) - 1) / (c + 1) - (exp(c x) - 1) / c) where x is small.
+
+    That is the sum of 2 x^(k-2)/k! ((c + 1)^(k-1) - c^(k-1)) from k = 2 on.
+    """
+    differences, low, high = [], factor, factor + 1
+    for _ in range(_SERIES_TERMS.get(xp.finfo(array.dtype).bits, _MOST_SERIES_TERMS)):
+        differences.append(high - low)
+        low, high = low * factor, high * (factor + 1)
+    series = differences.pop()
+    while differences:
+        series = series * array / (len(differences) + 2) + differences.pop()
+    return series
+
+
+def expm1_minus(xp: Namespace, array: Array) -> Array:
+    """Return exp(x) - 1 - x, also where the three cancel."""
+    near = xp.abs(array) < 0.5  # noqa: PLR2004  where the series converges fast
+    small, large = xp.where(near, array, 0.0), xp.where(near, 1.0, array)
+    series = 0.5 * small * small * exponential_series(xp, 0.0, small)
+    return xp.where(near, series, expm1(xp, large) - large)

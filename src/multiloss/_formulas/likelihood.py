@@ -11,10 +11,12 @@ from multiloss._formulas.formula import (
     Domain,
     Formula,
     ParameterSpec,
+    expm1_minus,
     expm1_ratio,
+    exponential_series,
     log_ratio,
 )
-from multiloss._typing import Array, Namespace, Parameter
+from multiloss._typing import OPTION_NAMES, Array, Namespace, Parameter
 
 _HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 
@@ -36,16 +38,23 @@ def _poisson_of_log_slope(xp: Namespace, prediction: Array, target: Array) -> Ar
 
 
 # value = y - t log(y), where 0 log(0) is 0
-# slope = 1 - t / y     =  (y - t) / y
+#       = d + t (1 - log(t))   where d is half of the Poisson deviance
+# slope = (y - t) / y
+#
+# The second form near a perfect prediction, where the derivative of the first one cancels.
+def _poisson(xp: Namespace, prediction: Array, target: Array) -> Array:
+    is_near, near = _near_poisson_deviance(xp, prediction, target)
+    count = xp.where(is_near, target, 1.0)
+    near = near + count * (1 - xp.log(count))
+    rate = _safe_rate(xp, prediction, target)
+    logarithm = xp.log(xp.where(rate >= 0, rate, 1.0))
+    far = _or_nan(xp, rate >= 0, prediction - target * logarithm, prediction)
+    return xp.where(is_near, near, far)
+
+
 def _safe_rate(xp: Namespace, prediction: Array, target: Array) -> Array:
     """Return the rate, with a one in the place of a zero that is right."""
     return xp.where((target == 0) & (prediction == 0), 1.0, prediction)
-
-
-def _poisson(xp: Namespace, prediction: Array, target: Array) -> Array:
-    rate = _safe_rate(xp, prediction, target)
-    logarithm = xp.log(xp.where(rate >= 0, rate, 1.0))
-    return _or_nan(xp, rate >= 0, prediction - target * logarithm, prediction)
 
 
 def _poisson_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
@@ -53,29 +62,39 @@ def _poisson_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
     return xp.where(prediction >= 0, (rate - target) / rate, xp.nan)
 
 
-# value = t log(t) - t + log(2 π t) / 2   where t > 1
-#         0                               elsewhere
+# full value = value + t log(t) - t + log(2 π t) / 2   where t > 1
+#              value                                   elsewhere
 #
-# Stirling's approximation of log(t!), which does not depend on the prediction.
-def _stirling(xp: Namespace, target: Array) -> Array:
-    large = target > 1
-    safe = xp.where(large, target, 1.0)
-    log = xp.log(safe)
-    return xp.where(large, safe * (log - 1) + (0.5 * log + _HALF_LOG_2_PI), 0.0)
+# The term that does not depend on the prediction is Stirling's approximation of log(t!). It
+# cancels with most of a large value; what is left of a rate is d + log(2 π t) / 2, and of its
+# logarithm, with x = y - log(t), t (exp(x) - 1 - x) + log(2 π t) / 2.
+def _full_poisson(xp: Namespace, prediction: Array, target: Array) -> Array:
+    is_large = target > 1
+    rate, count = (xp.where(is_large, each, 1.0) for each in (prediction, target))
+    large = _half_poisson_deviance(xp, rate, count) + (0.5 * xp.log(count) + _HALF_LOG_2_PI)
+    small = _poisson(xp, *(xp.where(is_large, 1.0, each) for each in (prediction, target)))
+    return xp.where(is_large, large, small)
 
 
 def _full_poisson_of_log(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return _poisson_of_log(xp, prediction, target) + _stirling(xp, target)
+    is_large = target > 1
+    count = xp.where(is_large, target, 1.0)
+    logarithm = xp.log(count)
+    excess = xp.where(is_large, prediction - logarithm, 0.0)
+    large = count * expm1_minus(xp, excess) + (0.5 * logarithm + _HALF_LOG_2_PI)
+    small = _poisson_of_log(xp, xp.where(is_large, 0.0, prediction), target)
+    return xp.where(is_large, large, small)
 
 
-def _full_poisson(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return _poisson(xp, prediction, target) + _stirling(xp, target)
-
-
-poisson_of_log = Formula("poisson_nll", _poisson_of_log, _poisson_of_log_slope)
-full_poisson_of_log = Formula("poisson_nll", _full_poisson_of_log, _poisson_of_log_slope)
-poisson = Formula("poisson_nll", _poisson, _poisson_slope)
-full_poisson = Formula("poisson_nll", _full_poisson, _poisson_slope)
+poisson_of_log = Formula(
+    "poisson_nll",
+    _poisson_of_log,
+    _poisson_of_log_slope,
+    options=("log_input", "full", *OPTION_NAMES),
+)
+full_poisson_of_log = poisson_of_log._replace(value=_full_poisson_of_log)
+poisson = poisson_of_log._replace(value=_poisson, slope=_poisson_slope)
+full_poisson = poisson._replace(value=_full_poisson)
 
 
 # v     = the variance, and at least ε
@@ -85,8 +104,9 @@ def _gaussian(
     xp: Namespace, prediction: Array, target: Array, variance: Array, eps: Parameter
 ) -> Array:
     residual = prediction - target
-    clipped = xp.clip(variance, min=eps)
-    return 0.5 * (xp.log(clipped) + residual / clipped * residual)
+    clipped = xp.clip(variance, eps, None)
+    # Halved before the product, which may overflow.
+    return 0.5 * xp.log(clipped) + residual / clipped * (0.5 * residual)
 
 
 def _full_gaussian(
@@ -98,14 +118,19 @@ def _full_gaussian(
 def _gaussian_slope(
     xp: Namespace, prediction: Array, target: Array, variance: Array, eps: Parameter
 ) -> Array:
-    return (prediction - target) / xp.clip(variance, min=eps)
+    return (prediction - target) / xp.clip(variance, eps, None)
 
 
-_GAUSSIAN_PARAMETERS = (
-    ParameterSpec("variance", NOT_NEGATIVE, is_array=True),
-    ParameterSpec("eps", NOT_NEGATIVE),
+gaussian = Formula(
+    "gaussian_nll",
+    _gaussian,
+    _gaussian_slope,
+    parameters=(
+        ParameterSpec("variance", NOT_NEGATIVE, is_array=True),
+        ParameterSpec("eps", NOT_NEGATIVE),
+    ),
+    options=("full", *OPTION_NAMES),
 )
-gaussian = Formula("gaussian_nll", _gaussian, _gaussian_slope, parameters=_GAUSSIAN_PARAMETERS)
 full_gaussian = gaussian._replace(value=_full_gaussian)
 
 
@@ -118,11 +143,18 @@ full_gaussian = gaussian._replace(value=_full_gaussian)
 # Elsewhere it is that of the quotient of the square roots, which does not overflow.
 _SERIES_BELOW = 0.2
 _SERIES_TERMS = {32: 5, 64: 12}  # the first term left out is below half a unit of the sum
+_MOST_SERIES_TERMS = 25  # of extended precision, whichever it is
+
+
+def _relative_difference(residual: Array, smaller: Array) -> Array:
+    """Return u = (b - a) / (b + a), given b - a and a, whose sum may overflow."""
+    half = 0.5 * residual
+    return half / (smaller + half)
 
 
 def _series(xp: Namespace, square: Array) -> Array:
     """Return 2 (1/3 + u²/5 + u⁴/7 + …), given u²."""
-    terms = _SERIES_TERMS[xp.finfo(square.dtype).bits]
+    terms = _SERIES_TERMS.get(xp.finfo(square.dtype).bits, _MOST_SERIES_TERMS)
     series = 2 / (2 * terms + 1)
     for k in range(terms - 1, 0, -1):
         series = series * square + 2 / (2 * k + 1)
@@ -138,14 +170,25 @@ def _log_of_quotient(xp: Namespace, first: Array, second: Array) -> Array:
 # slope = 2 (y - t) / y
 def _poisson_unit_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
     zero = (target == 0) & (prediction >= 0)
-    safe = xp.where(zero, 1.0, target)
-    residual = prediction - safe
-    u = residual / (prediction + safe)
+    half = _half_poisson_deviance(xp, xp.where(zero, 1.0, prediction), xp.where(zero, 1.0, target))
+    return 2 * xp.where(zero, prediction, half)
+
+
+def _half_poisson_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
+    is_near, near = _near_poisson_deviance(xp, prediction, target)
+    far = prediction - target - target * _log_of_quotient(xp, target, prediction)
+    return xp.where(is_near, near, far)
+
+
+def _near_poisson_deviance(xp: Namespace, prediction: Array, target: Array) -> tuple[Array, Array]:
+    """Return where prediction and target are close, and half of the deviance there."""
+    is_positive = target > 0
+    count = xp.where(is_positive, target, 1.0)
+    residual = xp.where(is_positive, prediction, 1.0) - count
+    u = _relative_difference(residual, count)
     square = u * u
-    near = u * (residual - safe * (square * _series(xp, square)))
-    far = residual - safe * _log_of_quotient(xp, safe, prediction)
-    is_near = (xp.abs(u) < _SERIES_BELOW) & (safe > 0)
-    return 2 * xp.where(zero, prediction, xp.where(is_near, near, far))
+    is_near = (xp.abs(u) < _SERIES_BELOW) & is_positive
+    return is_near, u * (residual - count * (square * _series(xp, square)))
 
 
 def _poisson_unit_deviance_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
@@ -164,7 +207,7 @@ poisson_unit_deviance = Formula(
 def _gamma_unit_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
     safe = xp.where(prediction == 0, xp.nan, prediction)
     residual = target - safe
-    u = residual / (target + safe)
+    u = _relative_difference(residual, safe)
     square = u * u
     near = u * (residual / safe - square * _series(xp, square))
     far = residual / safe - _log_of_quotient(xp, safe, xp.where(target == 0, xp.nan, target))
@@ -192,24 +235,25 @@ gamma_unit_deviance = Formula(
 # slope = 2 (y - t) y^-p
 #
 # Where l is small, the difference of the two e is Σ l^k/k! ((2-p)^(k-1) - (1-p)^(k-1)) from k = 2
-# on. Where t is not positive, the last term of the second line is left out: it is 0 there.
+# on. Elsewhere either y or t stands before the difference, so that no exponential in it is large.
+# Where t is not positive, the last term of the second line is left out: it is 0 there. A power is
+# taken as the square of its root, since it may overflow or vanish where the product does not.
 _POWER = Domain(
     "a finite number of at most 0 or at least 1",
     lambda value: ((value <= 0) | (value >= 1)) & (value > -math.inf) & (value < math.inf),
 )
-_TWEEDIE_TERMS = {32: 8, 64: 14}
 
 
 def _tweedie_unit_deviance(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
-    general = (prediction > 0) & (target > 0)
-    safe_prediction = xp.where(prediction > 0, prediction, 1.0)
-    safe_target = xp.where(general, target, 1.0)
-    y = xp.where(general, prediction, 1.0)
-    ratio = log_ratio(xp, y - safe_target, xp.minimum(y, safe_target))
-    result = safe_target ** (2 - power) * _tweedie_difference(xp, 1 - power, ratio)
-    at_zero = _tweedie_without_target(xp, safe_prediction, target, power)
-    result = xp.where(general, result, at_zero)
-    result = _or_nan(xp, _is_tweedie(prediction, target, power), 2 * result, prediction)
+    is_general = (prediction > 0) & (target > 0) & (power != 0)
+    general = _tweedie_of_positives(
+        xp, xp.where(is_general, prediction, 1.0), xp.where(is_general, target, 1.0), power
+    )
+    is_bare = (prediction > 0) & (target <= 0) & (power != 0)
+    bare = _tweedie_without_target(xp, xp.where(is_bare, prediction, 1.0), target, power)
+    result = 2 * xp.where(is_bare, bare, general)
+    is_valid = _is_tweedie(prediction, target, power) | (power == 0)
+    result = _or_nan(xp, is_valid, result, prediction)
     residual = prediction - target
     return xp.where(power == 0, residual * residual, result)
 
@@ -217,12 +261,11 @@ def _tweedie_unit_deviance(xp: Namespace, prediction: Array, target: Array, powe
 def _tweedie_unit_deviance_slope(
     xp: Namespace, prediction: Array, target: Array, power: Array
 ) -> Array:
-    safe = xp.where(prediction > 0, prediction, 1.0)
     residual = prediction - target
-    powers = safe ** (-power)
+    root = xp.where(prediction > 0, prediction, 1.0) ** (-0.5 * power)
     # One that overflows meets a zero at a perfect prediction.
-    powers = xp.where((residual == 0) & (powers == xp.inf), 1.0, powers)
-    slope = xp.where(_is_tweedie(prediction, target, power), residual * powers, xp.nan)
+    root = xp.where((residual == 0) & (root == xp.inf), 1.0, root)
+    slope = xp.where(_is_tweedie(prediction, target, power), residual * root * root, xp.nan)
     return xp.where(power == 0, residual, slope)
 
 
@@ -232,24 +275,47 @@ def _is_tweedie(prediction: Array, target: Array, power: Array) -> Array:
     return (prediction > 0) & ((target > 0) | is_zero | ((target < 0) & (power < 0)))
 
 
-def _tweedie_difference(xp: Namespace, lower: Array, ratio: Array) -> Array:
-    """Return e(c + 1) - e(c) for the lower of the two c."""
-    upper = lower + 1
+def _tweedie_of_positives(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
+    lower, upper = 1 - power, 2 - power
+    ratio = _log_ratio(xp, prediction, target)
     near = xp.abs(ratio) * (1 + xp.abs(lower)) < 0.5  # noqa: PLR2004  where the series converges fast
-    small = xp.where(near, ratio, 0.0)
-    differences, low, high = [], lower, upper
-    for _ in range(_TWEEDIE_TERMS[xp.finfo(ratio.dtype).bits]):
-        differences.append(high - low)
-        low, high = low * lower, high * upper
-    series = differences.pop()
-    while differences:
-        series = series * small / (len(differences) + 2) + differences.pop()
-    large = xp.where(near, 1.0, ratio)
-    return xp.where(
+    small, large = xp.where(near, ratio, 0.0), xp.where(near, 1.0, ratio)
+    # Before the difference stands t, or where exp((2-p) l) is large, y.
+    from_prediction = upper * large > 0
+    base = xp.where(from_prediction & ~near, prediction, target)
+    root = base ** (0.5 * upper)
+    difference = xp.where(
         near,
-        0.5 * small * small * series,
-        expm1_ratio(xp, upper, large) - expm1_ratio(xp, lower, large),
+        0.5 * small * small * exponential_series(xp, lower, small),
+        _tweedie_difference(xp, lower, large, from_prediction),
     )
+    return root * difference * root
+
+
+def _log_ratio(xp: Namespace, prediction: Array, target: Array) -> Array:
+    """Return log(y/t) of positive numbers, of which the quotient may overflow."""
+    residual, smaller = prediction - target, xp.minimum(prediction, target)
+    close = xp.abs(residual) < smaller
+    near = log_ratio(xp, xp.where(close, residual, 0.0), xp.where(close, smaller, 1.0))
+    return xp.where(close, near, _log_of_quotient(xp, target, prediction))
+
+
+def _tweedie_difference(xp: Namespace, lower: Array, ratio: Array, from_prediction: Array) -> Array:
+    """Return e(c + 1) - e(c) for the lower of the two c; or that times exp(-(c + 1) l).
+
+    With x = l, or in the second case -l, and e of x:
+
+    first     e(c + 1) - e(c)
+    second    exp(x) e(c) - e(c + 1)     where exp(c x) is small
+              -exp((c + 1) x) e'(c) - e(c + 1)     elsewhere, with e' of -x
+    """
+    upper = lower + 1
+    x = xp.where(from_prediction, -ratio, ratio)
+    turned = from_prediction & (lower * x > 0)
+    factor = xp.exp(xp.where(turned, upper * x, xp.where(from_prediction, x, 0.0)))
+    other = factor * expm1_ratio(xp, lower, xp.where(turned, -x, x))
+    difference = expm1_ratio(xp, upper, x) - xp.where(turned, -other, other)
+    return xp.where(from_prediction, -difference, difference)
 
 
 def _tweedie_without_target(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:

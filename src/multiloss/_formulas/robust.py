@@ -8,9 +8,9 @@ from multiloss._formulas.formula import (
     ParameterSpec,
     expm1,
     expm1_ratio,
-    is_far,
     log1p_square,
     sign,
+    split_far,
 )
 from multiloss._typing import Array, Namespace, Parameter
 
@@ -66,25 +66,23 @@ smooth_absolute_error = Formula(
 
 # z = (y - t) / δ
 #
-# value = δ² (sqrt(1 + z²) - 1)  =  r δ z / (1 + sqrt(1 + z²))
+# value = δ² (sqrt(1 + z²) - 1)  =  r² / (1 + sqrt(1 + z²))
 # slope = r / sqrt(1 + z²)
 #
-# The second form of the value does not cancel. Where z² would overflow, the limits δ |r| and ±δ.
+# The second form of the value neither cancels nor asks for the digits of a tiny z. Where z² would
+# overflow, the limits δ |r| and ±δ.
 def _pseudo_huber_error(xp: Namespace, prediction: Array, target: Array, delta: Parameter) -> Array:
     residual = prediction - target
-    ratio = residual / delta
-    far = is_far(xp, ratio)
-    near = xp.where(far, 0.0, ratio)
-    share = near / (1 + xp.sqrt(1 + near * near))
-    return xp.where(far, delta * xp.abs(residual), residual * (delta * share))
+    ratio, far = split_far(xp, residual, delta)
+    near = xp.where(far, 0.0, residual)
+    value = near * (near / (1 + xp.sqrt(1 + ratio * ratio)))
+    return xp.where(far, delta * xp.abs(residual), value)
 
 
 def _pseudo_huber_slope(xp: Namespace, prediction: Array, target: Array, delta: Parameter) -> Array:
     residual = prediction - target
-    ratio = residual / delta
-    far = is_far(xp, ratio)
-    near = xp.where(far, 0.0, ratio)
-    return xp.where(far, delta * sign(xp, residual), delta * (near / xp.sqrt(1 + near * near)))
+    ratio, far = split_far(xp, residual, delta)
+    return xp.where(far, delta * sign(xp, residual), residual / xp.sqrt(1 + ratio * ratio))
 
 
 pseudo_huber_error = Formula(
@@ -123,15 +121,14 @@ log_cosh_error = Formula("log_cosh", _log_cosh_error, _log_cosh_slope)
 # value = log(1 + z²/2)
 # slope = z / (1 + z²/2) / scale
 def _cauchy_error(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
-    return log1p_square(xp, (prediction - target) / scale / _SQRT2)
+    return log1p_square(xp, prediction - target, _SQRT2 * scale)
 
 
 def _cauchy_slope(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
-    ratio = (prediction - target) / scale
-    far = is_far(xp, ratio)
-    near = xp.where(far, 0.0, ratio)
-    # Where z² would overflow, the limit 2/z.
-    return xp.where(far, 2 / xp.where(far, ratio, 1.0), near / (1 + 0.5 * near * near)) / scale
+    residual = prediction - target
+    near, far = split_far(xp, residual, scale)
+    # Where z² would overflow, and perhaps z too, the limit 2/r.
+    return xp.where(far, 2 / xp.where(far, residual, 1.0), near / (1 + 0.5 * near * near) / scale)
 
 
 _SCALE = ParameterSpec("scale", FINITE_POSITIVE)
@@ -145,9 +142,8 @@ cauchy_error = Formula("cauchy", _cauchy_error, _cauchy_slope, parameters=(_SCAL
 def _geman_mcclure_error(
     xp: Namespace, prediction: Array, target: Array, scale: Parameter
 ) -> Array:
-    ratio = (prediction - target) / scale
-    far = is_far(xp, ratio)
-    square = xp.where(far, 0.0, ratio) ** 2
+    ratio, far = split_far(xp, prediction - target, scale)
+    square = ratio**2
     reciprocal = 1 / (square + 4)
     near = xp.where(square > 4, 2 - 8 * reciprocal, 2 * square * reciprocal)  # noqa: PLR2004
     return xp.where(far, 2.0, near)
@@ -156,9 +152,9 @@ def _geman_mcclure_error(
 def _geman_mcclure_slope(
     xp: Namespace, prediction: Array, target: Array, scale: Parameter
 ) -> Array:
-    ratio = (prediction - target) / scale
-    far = is_far(xp, ratio)
-    near, distant = xp.where(far, 0.0, ratio), xp.where(far, ratio, 1.0)
+    residual = prediction - target
+    near, far = split_far(xp, residual, scale)
+    distant = xp.where(far, residual, 1.0) / scale
     reciprocal = 1 / (near * near + 4)
     # In an order in which neither the square of z² + 4 nor the cube of z overflows.
     return (
@@ -173,14 +169,16 @@ geman_mcclure_error = Formula(
 
 # value = 1 - exp(-z²/2)
 # slope = z exp(-z²/2) / scale
+#
+# Where z² would overflow, the limits 1 and 0.
 def _welsch_error(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
-    ratio = (prediction - target) / scale
-    return -expm1(xp, -0.5 * ratio * ratio)
+    near, far = split_far(xp, prediction - target, scale)
+    return xp.where(far, 1.0, -expm1(xp, -0.5 * near * near))
 
 
 def _welsch_slope(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
-    ratio = (prediction - target) / scale
-    return ratio * xp.exp(-0.5 * ratio * ratio) / scale
+    near, _ = split_far(xp, prediction - target, scale)
+    return near * xp.exp(-0.5 * near * near) / scale
 
 
 welsch_error = Formula("welsch", _welsch_error, _welsch_slope, parameters=(_SCALE,))
@@ -219,27 +217,31 @@ tukey_error = Formula("tukey_biweight", _tukey_error, _tukey_slope, parameters=(
 def _barron_error(
     xp: Namespace, prediction: Array, target: Array, alpha: Array, scale: Parameter
 ) -> Array:
-    ratio = (prediction - target) / scale
+    residual = prediction - target
     shape, width, square, welsch = _barron_shape(xp, alpha)
-    general = 0.5 * width * expm1_ratio(xp, 0.5 * shape, log1p_square(xp, ratio / xp.sqrt(width)))
-    half_square = 0.5 * ratio * ratio
-    result = xp.where(square, half_square, general)
-    return xp.where(welsch, -expm1(xp, -half_square), result)
+    logarithm = log1p_square(xp, residual, scale * xp.sqrt(width))
+    general = 0.5 * width * expm1_ratio(xp, 0.5 * shape, logarithm)
+    # Each branch without the numbers of another, whose square may overflow.
+    ratio = xp.where(square, residual, 0.0) / scale
+    result = xp.where(square, 0.5 * ratio * ratio, general)
+    return xp.where(welsch, _welsch_error(xp, xp.where(welsch, residual, 0.0), 0.0, scale), result)
 
 
 def _barron_slope(
     xp: Namespace, prediction: Array, target: Array, alpha: Array, scale: Parameter
 ) -> Array:
-    ratio = (prediction - target) / scale
+    residual = prediction - target
     shape, width, square, welsch = _barron_shape(xp, alpha)
-    wide = ratio / xp.sqrt(width)
+    root = xp.sqrt(width)
     # z / sqrt(1 + z²/b), at most sqrt(b), times a power of the size of the slope itself.
-    far = is_far(xp, wide)
-    near = xp.where(far, 0.0, wide)
-    bounded = xp.sqrt(width) * xp.where(far, sign(xp, wide), near / xp.sqrt(1 + near * near))
-    general = bounded * xp.exp(0.5 * (shape - 1) * log1p_square(xp, wide))
-    result = xp.where(square, ratio, general)
-    return xp.where(welsch, ratio * xp.exp(-0.5 * ratio * ratio), result) / scale
+    near, far = split_far(xp, residual, scale * root)
+    bounded = root * xp.where(far, sign(xp, residual), near / xp.sqrt(1 + near * near))
+    logarithm = log1p_square(xp, residual, scale * root)
+    # As the square of its root, since the power may vanish where the quotient does not.
+    power = xp.exp(0.25 * (shape - 1) * logarithm)
+    general = bounded * power / scale * power
+    result = xp.where(square, residual / scale / scale, general)
+    return xp.where(welsch, _welsch_slope(xp, residual, 0.0, scale), result)
 
 
 def _barron_shape(xp: Namespace, alpha: Array) -> tuple[Array, Array, Array, Array]:

@@ -1,7 +1,9 @@
 """Losses that are squares."""
 
 from multiloss._formulas.formula import FRACTION, Formula, ParameterSpec, log_ratio
-from multiloss._typing import Array, Namespace, Parameter
+from multiloss._typing import OPTION_NAMES, Array, Namespace, Parameter
+
+_WITH_HALF = (*OPTION_NAMES, "half")
 
 
 # residual = y - t
@@ -29,10 +31,15 @@ squared_error = Formula(
     slope_scale=2.0,
     residual=_residual,
     takes_complex=True,
-    has_half=True,
+    options=_WITH_HALF,
 )
-root_of_squared_error = squared_error._replace(name="rmse", is_norm=True, has_half=False)
-euclidean_norm = root_of_squared_error._replace(name="minkowski", takes_complex=False)
+sum_of_squared_error = squared_error._replace(
+    name="sse", options=tuple(each for each in _WITH_HALF if each not in {"reduction", "empty"})
+)
+root_of_squared_error = squared_error._replace(name="rmse", is_norm=True, options=OPTION_NAMES)
+euclidean_norm = root_of_squared_error._replace(
+    name="minkowski", takes_complex=False, options=("p", *OPTION_NAMES)
+)
 
 
 # residual = log(1 + y) - log(1 + t)
@@ -66,9 +73,11 @@ squared_log_error = Formula(
     slope_scale=2.0,
     residual=_log_residual,
     residual_slope=_log_residual_slope,
-    has_half=True,
+    options=_WITH_HALF,
 )
-root_of_squared_log_error = squared_log_error._replace(name="rmsle", is_norm=True, has_half=False)
+root_of_squared_log_error = squared_log_error._replace(
+    name="rmsle", is_norm=True, options=OPTION_NAMES
+)
 
 
 #           (1 - q) (y - t)²   where y > t

@@ -1,6 +1,6 @@
 """Losses that are squares."""
 
-from typing import Unpack
+from typing import Never, Unpack
 
 from multiloss._evaluation import evaluate
 from multiloss._formulas.squared import (
@@ -9,7 +9,9 @@ from multiloss._formulas.squared import (
     root_of_squared_log_error,
     squared_error,
     squared_log_error,
+    sum_of_squared_error,
 )
+from multiloss._options import unknown_option
 from multiloss._reduction import NAN
 from multiloss._typing import ArrayT, Axis, Operand, Options, ReductionName
 
@@ -26,6 +28,7 @@ def mse(
     half: bool = False,
     broadcast: bool = False,
     empty: Operand = NAN,
+    **unknown: Never,
 ) -> ArrayT:
     r"""Return the mean squared error, the mean of \|y − t\|², without a factor ½ by default.
 
@@ -40,8 +43,9 @@ def mse(
         API library, or host data (a number, a list, an object with ``__array__``). Booleans,
         integers, real and complex floats.
     target : array
-        The targets :math:`t`, of the shape of the prediction, or a Python number. Host data follows
-        the prediction to its engine and device, and the other way round.
+        The targets :math:`t`, of the shape of the prediction, or one for all: a Python number or a
+        0-d array. Host data follows the prediction to its engine and device, and the other way
+        round.
     weight : array, optional
         Real weights :math:`w`, with as many axes as the loss, each of the same size or of size 1.
     where : array of bool, optional
@@ -118,6 +122,7 @@ def mse(
         half=half,
         broadcast=broadcast,
         empty=empty,
+        **unknown,
     )
 
 
@@ -131,6 +136,7 @@ def sse(
     keepdims: bool = False,
     half: bool = True,
     broadcast: bool = False,
+    **unknown: Never,
 ) -> ArrayT:
     r"""Return the sum of squared errors, ½ Σ \|y − t\|², with the factor ½ by default.
 
@@ -143,7 +149,7 @@ def sse(
     prediction : array
         The predictions :math:`y`, as for :func:`mse`.
     target : array
-        The targets :math:`t`, of the shape of the prediction, or a Python number.
+        The targets :math:`t`, of the shape of the prediction, or one for all, as for :func:`mse`.
     weight : array, optional
         Real weights :math:`w`, with as many axes as the loss, each of the same size or of size 1.
     where : array of bool, optional
@@ -196,8 +202,10 @@ def sse(
     >>> ml.sse([0.5, 3.0], [1.0, 1.0], half=False)
     np.float64(4.25)
     """
+    if unknown:
+        raise TypeError(unknown_option(sum_of_squared_error, unknown))
     return evaluate(
-        squared_error,
+        sum_of_squared_error,
         prediction,
         target,
         weight=weight,
