@@ -119,7 +119,7 @@ def test_compiled_loss_takes_a_number_that_changes(name: str) -> None:
         return function(y, t, **{parameter: value})
 
     torch.compiler.reset()
-    compiled: Any = torch.compile(loss, fullgraph=True)
+    compiled: Any = torch.compile(loss, fullgraph=True, backend="eager")
     prediction, target = double(4, 3), double(4, 3, seed=1)
     for value in (1.5, 1.75, 3.0):
         torch.testing.assert_close(
@@ -468,9 +468,12 @@ COMPILED: dict[str, Callable[..., Any]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", COMPILED.values(), ids=COMPILED)
 @pytest.mark.parametrize("dynamic", [False, True], ids=["static", "dynamic"])
-def test_compiled_in_one_graph(loss: Any, dynamic: bool) -> None:
+@pytest.mark.parametrize(
+    "backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.exhaustive)]
+)
+def test_compiled_in_one_graph(loss: Any, dynamic: bool, backend: str) -> None:
     cast(Any, torch.compiler).reset()
-    compiled: Any = torch.compile(loss, fullgraph=True, dynamic=dynamic)
+    compiled: Any = torch.compile(loss, fullgraph=True, dynamic=dynamic, backend=backend)
     for rows in (4, 7):
         prediction, target = double(rows, 3).requires_grad_(), double(rows, 3, seed=1)
         value, expected = compiled(prediction, target), loss(prediction, target)
