@@ -63,6 +63,7 @@ def test_reference_values_jitted(reference: Reference) -> None:
             np.testing.assert_allclose(result, float(reference.printed), rtol=4.5e-16)
 
 
+@pytest.mark.slow
 @losses
 def test_transformations_agree_with_the_plain_call(loss: Any) -> None:
     prediction, target = jnp.asarray(PREDICTION), jnp.asarray(TARGETS)

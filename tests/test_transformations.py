@@ -214,6 +214,7 @@ def test_hessian_is_the_derivative_of_the_closed_form(name: str, options: str, x
     close(hessian, jax.jit(jax.jacfwd(closed))(y), x64=x64)
 
 
+@pytest.mark.slow
 @every_call
 def test_shapes_alone(name: str, options: str, x64: bool) -> None:
     y, t = map(jnp.asarray, operands(name))
