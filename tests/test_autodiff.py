@@ -121,11 +121,25 @@ def test_autodiff_is_the_closed_form_at_every_size(name: str, sign: float, libra
     np.testing.assert_allclose(found[counts], closed[counts], rtol=1e-4, atol=1e-8)
 
 
-# In these, autodiff multiplies the target by 4, which overflows.
-TOO_LARGE = ("poisson", "poisson-64")
+_OVERFLOWS = "autodiff multiplies a target beyond a quarter of the largest number by 4"
+_CANCELS = "the terms of the derivative cancel, as the docstring says"
+LOST = {
+    "poisson": _OVERFLOWS,
+    "poisson-64": _OVERFLOWS,
+    "poisson_nll-rate": _CANCELS,
+    "smape": _CANCELS,
+}
 
 
-@pytest.mark.parametrize("name", sorted(set(EXTREMES) - set(TOO_LARGE)))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=pytest.mark.xfail(reason=LOST[name], strict=True) if name in LOST else ()
+        )
+        for name in EXTREMES
+    ],
+)
 @pytest.mark.parametrize("library", ["torch", "jax"])
 def test_autodiff_at_extremes(name: str, library: str) -> None:
     extreme = EXTREMES[name]
@@ -177,3 +191,23 @@ def test_rate_of_zero_is_right_for_no_count(library: str) -> None:
             jnp.array([0.0, 3.0]), jnp.array([0.0, 3.0]), reduction="sum"
         )
     np.testing.assert_array_equal(found, [2.0, 0.0])
+
+
+@pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 3.0])
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_derivatives_of_minkowski_at_a_residual_of_zero(p: float, library: str) -> None:
+    y, t = [1.0, 2.0], [1.0, 0.0]
+
+    def loss(prediction: Any, target: Any) -> Any:
+        return ml.minkowski(prediction, target, p=p)
+
+    if library == "torch":
+        gradient: Any = torch.func.grad(loss)(torch.tensor(y), torch.tensor(t))
+        hessian: Any = torch.func.hessian(loss)(torch.tensor(y), torch.tensor(t))
+    else:
+        gradient = jax.grad(loss)(jnp.asarray(y), jnp.asarray(t))
+        hessian = jax.hessian(loss)(jnp.asarray(y), jnp.asarray(t))
+    # One residual alone: the norm is its absolute value. The second derivative with respect to the
+    # other is infinite for 1 < p < 2, and 0 by convention; for p = 2 it is 1 / 2.
+    np.testing.assert_allclose(gradient, [0.0, 1.0], atol=1e-6)
+    np.testing.assert_allclose(hessian, [[0.5 if p == 2.0 else 0.0, 0.0], [0.0, 0.0]], atol=1e-6)

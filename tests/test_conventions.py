@@ -181,6 +181,10 @@ def test_number_beyond_the_dtype_of_the_operands(engine: Engine) -> None:
     check(engine, ml.mse(three, 1e300), np.inf, "float32")
     check(engine, ml.mse(three, -(10**300)), np.inf, "float32")
     check(engine, ml.mae(three, 2**70), 2.0**70, "float32")
+    nothing = engine.array([0], "bool")
+    losses: tuple[Any, ...] = (ml.mse, ml.wmape)
+    for each in losses:
+        check(engine, each(three, zero, where=nothing, empty=1e300), np.inf, "float32")
 
 
 def test_lists_take_the_dtype_of_the_array_they_meet(engine: Engine) -> None:

@@ -1,5 +1,6 @@
 """Which way a call takes: each condition, with a call on either side of it."""
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from operator import attrgetter
@@ -14,7 +15,7 @@ from torch.autograd import forward_ad
 
 import multiloss as ml
 from engines import ENGINES, ways_of
-from test_pickling import made
+from losses import made
 
 
 def tensor(*shape: int, dtype: torch.dtype = torch.float32, tracked: bool = False) -> torch.Tensor:
@@ -311,6 +312,16 @@ PRIVATE = (
 @pytest.mark.parametrize("name", PRIVATE)
 def test_private_names_of_pytorch_are_there(name: str) -> None:
     assert attrgetter(name)(torch) is not None
+
+
+def test_pytorch_without_its_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = ml.mse(tensor(*SMALL), tensor(*SMALL) + 1.0)
+    adapter: Any = sys.modules["multiloss._engines._torch"]
+    kernels = vars(adapter)["_KERNELS"]
+    monkeypatch.setattr(adapter, "_KERNELS", dict.fromkeys(kernels))
+    with ways_of(ENGINES["torch"]()) as ways:
+        torch.testing.assert_close(ml.mse(tensor(*SMALL), tensor(*SMALL) + 1.0), expected)
+    assert ways == ["whole"]
 
 
 @pytest.mark.parametrize("loss", ["huber", "smooth_l1"])

@@ -230,6 +230,8 @@ EXTREMES: dict[str, Extreme] = {
     "tweedie-1.99": _tweedie(1.99, "float32", 1e20, 1e-20),
     "tweedie-2.5": _tweedie(2.5, "float32", 1e-10, 1e10),
     "tweedie-3": _tweedie(3.0, "float32", 1e5, 1e-5),
+    "tweedie-1.5-far": _tweedie(1.5, "float32", 1.0, 1e26),
+    "tweedie-1-far": _tweedie(1.0 + 2.0**-20, "float32", 6e33, 0.154),
     # The residual divided by the scale overflows.
     "cauchy": Extreme(
         partial(ml.cauchy, scale=1e-20),
@@ -278,6 +280,9 @@ EXTREMES: dict[str, Extreme] = {
     "poisson_nll-rate-full": Extreme(
         partial(ml.poisson_nll, log_input=False, full=True), _full_poisson, "float32", 1e6, 1e6
     ),
+    "poisson_nll-rate-full-far": Extreme(
+        partial(ml.poisson_nll, log_input=False, full=True), _full_poisson, "float32", 1.0, 1e26
+    ),
     "poisson_nll-full": Extreme(
         partial(ml.poisson_nll, full=True),
         lambda y, t: _full_poisson(mp.exp(y), t),
@@ -290,8 +295,8 @@ EXTREMES: dict[str, Extreme] = {
         partial(ml.poisson_nll, log_input=False),
         lambda y, t: y - t * mp.log(y),
         "float32",
-        1.0 + 2.0**-20,
-        1.0,
+        1e6,
+        1e6 + 1,
     ),
     "smape": Extreme(
         partial(ml.smape, eps=0.0),
@@ -300,7 +305,6 @@ EXTREMES: dict[str, Extreme] = {
         1.0,
         1e-8,
     ),
-    "smape-signs": Extreme(ml.smape, lambda _y, _t: mp.mpf(2), "float32", 3.0, -7.0),
     "minkowski-1000": Extreme(
         partial(ml.minkowski, p=1000.0), lambda y, t: abs(y - t), "float32", 0.7 * LARGEST32, 0.0
     ),
@@ -327,6 +331,16 @@ def test_extremes(engine: Engine, extreme: Extreme) -> None:
     for result, reference, atol in zip(found, exact(extreme), tolerances, strict=True):
         rtol = 64 * engine.eps(result)
         np.testing.assert_allclose(engine.numpy(result).ravel(), [reference], rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize(("power", "number"), [(-1.0, 1e26), (-3.0, 2.2e22), (7.5, 3.7e-17)])
+def test_perfect_prediction_whose_power_overflows(
+    engine: Engine, power: float, number: float
+) -> None:
+    same = engine.array([number], "float32")
+    value, gradient = ml.value_and_grad(ml.tweedie_deviance)(same, same, power=power)
+    assert float(engine.numpy(value)) == 0.0
+    assert float(engine.numpy(gradient)[0]) == 0.0
 
 
 def test_minkowski_of_a_large_power_is_the_largest_residual(engine: Engine) -> None:

@@ -21,6 +21,7 @@ import torchmetrics.functional as torchmetrics
 
 import multiloss as ml
 from engines import Engine
+from multiloss.__main__ import losses, peers
 
 RNG = np.random.default_rng(0)
 PREDICTION, TARGET = RNG.standard_normal((2, 40, 3))
@@ -55,6 +56,7 @@ SAME: dict[str, tuple[Callable[..., Any], Callable[..., Any], float]] = {
         ml.poisson_deviance,
         1.0,
     ),
+    "tukey of all is half of mse": (partial(ml.tukey_biweight, scale=1e9), ml.mse, 0.5),
     "gaussian_nll of variance 1": (partial(ml.gaussian_nll, variance=1), ml.mse, 0.5),
 }
 
@@ -248,3 +250,62 @@ def test_agrees_with_optax_and_scipy(ours: Any, theirs: Any) -> None:
     reference = theirs(*single)
     np.testing.assert_allclose(ours(RATE, POSITIVE), reference, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(ours(*single), reference, rtol=1e-5, atol=1e-6)
+
+
+# The peers that the docstrings say are the same, and the row that compares with each.
+COMPARED: dict[str, tuple[Any, Any]] = {
+    "keras.losses.huber": KERAS["huber"],
+    "keras.losses.log_cosh": KERAS["log_cosh"],
+    "keras.losses.mean_absolute_error": KERAS["mae"],
+    "keras.losses.mean_squared_error": KERAS["mse"],
+    "keras.losses.mean_squared_logarithmic_error": KERAS["msle"],
+    "optax.cosine_distance": OTHERS["optax cosine_distance"],
+    "optax.huber_loss": OTHERS["optax huber"],
+    "optax.l2_loss": OTHERS["optax l2_loss"],
+    "optax.log_cosh": OTHERS["optax log_cosh"],
+    "optax.squared_error": OTHERS["optax squared_error"],
+    "scipy.spatial.distance.cosine": OTHERS["scipy cosine"],
+    "scipy.spatial.distance.minkowski": OTHERS["scipy minkowski"],
+    "scipy.special.pseudo_huber": OTHERS["scipy pseudo_huber"],
+    "sklearn.metrics.mean_absolute_error": SKLEARN["mae"],
+    "sklearn.metrics.mean_absolute_percentage_error": SKLEARN["mape"],
+    "sklearn.metrics.mean_gamma_deviance": SKLEARN["gamma"],
+    "sklearn.metrics.mean_pinball_loss": SKLEARN["pinball"],
+    "sklearn.metrics.mean_poisson_deviance": SKLEARN["poisson"],
+    "sklearn.metrics.mean_squared_error": SKLEARN["mse"],
+    "sklearn.metrics.mean_squared_log_error": SKLEARN["msle"],
+    "sklearn.metrics.mean_tweedie_deviance": SKLEARN["tweedie 1.5"],
+    "sklearn.metrics.root_mean_squared_error": SKLEARN["rmse of each output"],
+    "sklearn.metrics.root_mean_squared_log_error": SKLEARN["rmsle of each output"],
+    "torch.nn.functional.gaussian_nll_loss": TORCH["gaussian_nll"],
+    "torch.nn.functional.huber_loss": TORCH["huber"],
+    "torch.nn.functional.l1_loss": TORCH["mae"],
+    "torch.nn.functional.mse_loss": TORCH["mse"],
+    "torch.nn.functional.poisson_nll_loss": TORCH["poisson_nll"],
+    "torch.nn.functional.smooth_l1_loss": TORCH["smooth_l1"],
+    "torchmetrics.functional.log_cosh_error": TORCH["torchmetrics log_cosh"],
+    "torchmetrics.functional.mean_absolute_error": TORCH["torchmetrics mae"],
+    "torchmetrics.functional.mean_absolute_percentage_error": TORCH["torchmetrics mape"],
+    "torchmetrics.functional.mean_squared_error": TORCH["torchmetrics mse"],
+    "torchmetrics.functional.mean_squared_error(squared=False)": TORCH["torchmetrics rmse"],
+    "torchmetrics.functional.mean_squared_log_error": TORCH["torchmetrics msle"],
+    "torchmetrics.functional.minkowski_distance": TORCH["torchmetrics minkowski"],
+    "torchmetrics.functional.symmetric_mean_absolute_percentage_error": TORCH["torchmetrics smape"],
+    "torchmetrics.functional.tweedie_deviance_score": TORCH["torchmetrics tweedie 1.5"],
+    "torchmetrics.functional.tweedie_deviance_score(power=1)": TORCH["torchmetrics tweedie 1.0"],
+    "torchmetrics.functional.tweedie_deviance_score(power=2)": TORCH["torchmetrics tweedie 2.0"],
+    "torchmetrics.functional.weighted_mean_absolute_percentage_error": TORCH["torchmetrics wmape"],
+}
+# Known from their documentation: they are not installed here.
+NOT_INSTALLED = ("kornia.", "robust_loss_jax.", "robust_loss_pytorch.", "statsmodels.")
+
+
+def test_every_peer_that_a_docstring_names_is_compared() -> None:
+    named = {peer for loss in losses().values() for peer in peers(loss)}
+    assert {peer for peer in named if not peer.startswith(NOT_INSTALLED)} == set(COMPARED)
+
+
+def test_every_loss_is_compared_with_another() -> None:
+    special = {getattr(each, "func", each).__name__ for *pair, _ in SAME.values() for each in pair}
+    compared = {name for name, loss in losses().items() if set(peers(loss)) & set(COMPARED)}
+    assert special | compared == set(losses())

@@ -141,6 +141,16 @@ def test_as_many_axes_as_numpy_has() -> None:
         assert gradient.shape == array.shape
 
 
+@pytest.mark.parametrize("loss", [ml.wmape, ml.cosine_distance])
+def test_many_axes_of_different_shapes(loss: Any) -> None:
+    array = np.full((2,) + (1,) * 39 + (3,), 2.0)
+    expected = loss(array, np.full(array.shape, 4.0), axis=None)
+    for target in (4.0, np.array(4.0)):
+        assert loss(array, target, axis=None) == pytest.approx(expected)
+    stretched = np.full((1,) * 40 + (3,), 4.0)
+    assert loss(array, stretched, axis=None, broadcast=True) == pytest.approx(expected)
+
+
 def test_nothing_warns_or_raises_for_the_error_state_of_the_caller() -> None:
     huge, ones = np.full(3, 1e30, np.float32), np.ones(3, np.float32)
     with np.errstate(all="raise"):

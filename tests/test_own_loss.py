@@ -8,23 +8,13 @@ import pytest
 
 import multiloss as ml
 from engines import Engine
+from losses import cubic, made
 
 PREDICTION = np.array([[0.5, -1.25, 3.0], [2.0, 0.0, -0.75]])
 TARGET = np.array([[1.0, -1.0, 0.5], [2.0, -3.0, 0.75]])
 
 
-def cubic(xp: Any, prediction: Any, target: Any, scale: Any = 1.0) -> Any:
-    """Return the third power of the absolute residual."""
-    residual = (prediction - target) / scale
-    return xp.maximum(residual, -residual) ** 3
-
-
-def cubic_slope(xp: Any, prediction: Any, target: Any, scale: Any = 1.0) -> Any:
-    residual = (prediction - target) / scale
-    return 3 / scale * residual * xp.abs(residual)
-
-
-with_slope = ml.make_loss(cubic, cubic_slope)
+with_slope = made
 without_slope = ml.make_loss(cubic)
 DIFFERENTIATING = ("torch", "jax", "jax-x64")
 

@@ -1,5 +1,6 @@
 """What importing costs, and which file may name which engine."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -57,7 +58,8 @@ MAY_NAME_ENGINES = {
 # What each layer may import: itself never, and none that stands after it.
 LAYERS = (
     ("_numbers", "_typing"),
-    ("_formulas", "_formulas.formula", "_reduction", "_shapes"),
+    ("_shapes",),
+    ("_formulas", "_formulas.formula", "_reduction"),
     (
         "_formulas.absolute",
         "_formulas.direction",
@@ -139,3 +141,29 @@ def test_stale_build_is_refused(tmp_path: Path) -> None:
     (fresh / "new.py").write_text("")
     (stale / "_formulas" / "squared.py").unlink()
     assert difference(fresh, stale) == "_formulas/squared.py"
+
+
+def test_pytest_stops_at_a_stale_build(tmp_path: Path) -> None:
+    shutil.copytree(SOURCE, tmp_path / "multiloss")
+    with (tmp_path / "multiloss" / "_shapes.py").open("a") as stale:
+        stale.write("STALE = True\n")
+    command = [sys.executable, "-m", "pytest", "--collect-only", __file__]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    run = subprocess.run(  # noqa: S603  our own
+        command, check=False, capture_output=True, text=True, env=environment
+    )
+    assert run.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "src/multiloss/_shapes.py is not what is installed; run 'make test-quick'" in run.stderr
+
+
+def test_lowest_versions_are_those_that_are_promised() -> None:
+    root = Path(__file__).parent.parent
+    promised = re.findall(
+        r'"(array-api-compat|jax|numpy|torch)>=([\d.]+)"', (root / "pyproject.toml").read_text()
+    )
+    pinned = dict(
+        line.split("==") for line in (root / "constraints-lowest.txt").read_text().split()
+    )
+    assert len(promised) == 4
+    for name, version_ in promised:
+        assert f"{pinned[name]}.0".startswith(f"{version_}.0")

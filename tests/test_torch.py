@@ -410,8 +410,11 @@ def test_host_data_is_copied() -> None:
 def test_masked_tensors_are_refused() -> None:
     with pytest.warns(UserWarning, match="prototype stage"):
         masked = torch.masked.masked_tensor(torch.ones(2), torch.tensor([True, False]))
-    with pytest.raises(TypeError, match=r"prediction is a MaskedTensor; pass its .get_data\(\)"):
-        ml.mse(masked, torch.ones(2))
+    for target in (torch.ones(2), masked):
+        with pytest.raises(
+            TypeError, match=r"prediction is a MaskedTensor; pass its .get_data\(\)"
+        ):
+            ml.mse(masked, target)
 
 
 def test_default_dtype_decides_for_narrow_integers() -> None:

@@ -221,7 +221,10 @@ def test_the_family_in_blocks(
     with monkeypatch.context() as patch:
         patch.setattr("multiloss._engines._numpy._ONE_BLOCK", PREDICTION.size)
         (value, gradient), alone = run(np.asarray)
-    (ours, slopes), ours_alone = run(lambda array: tuned_engine.array(array, str(array.dtype)))
+    with ways_of(tuned_engine) as ways:
+        (ours, slopes), ours_alone = run(lambda array: tuned_engine.array(array, str(array.dtype)))
+    # The one of a norm is that of its root.
+    assert ways[-1] == large_way(tuned_engine, options)
     rtol = 100 * tuned_engine.eps(ours)
     for result, reference in ((ours, value), (ours_alone, alone), (slopes, gradient)):
         expected = np.asarray(reference)

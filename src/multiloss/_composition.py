@@ -10,7 +10,7 @@ from multiloss._formulas.direction import (
     length_of_prediction,
     length_of_target,
 )
-from multiloss._operands import admit
+from multiloss._operands import admit, rounded_to
 from multiloss._options import unknown_option
 from multiloss._reduction import (
     NAN,
@@ -40,20 +40,20 @@ def evaluate_wmape(
     """Return Σ w |y - t| / Σ w |t|, and ``empty`` where there is nothing below the line."""
     if unknown:
         raise TypeError(unknown_option(absolute_target, unknown))
-    empty = checked_empty(empty)
     given, with_gradient = unwrapped(prediction)
     engine, operands = admit(
         absolute_error, given, target, weight=weight, where=where, broadcast=broadcast
     )
     reduction = _sum_over(axis, operands)
     total = engine.value(absolute_target, operands, reduction)
+    empty = rounded_to(engine, "empty", checked_empty(empty), operands.real_dtype)
     share = reduction._replace(keepdims=keepdims, empty=empty)
     if not with_gradient:
         errors = engine.value(absolute_error, operands, reduction)
         return cast(ArrayT, engine.compute(_share, errors, total, share))
     # In the shape and the dtype of the loss until it has been divided.
     full = operands._replace(
-        prediction=engine.compute(_stretched, operands), gradient_dtype=operands.dtype
+        prediction=engine.compute(_full_prediction, operands), gradient_dtype=operands.dtype
     )
     errors, slopes = engine.value_and_grad(absolute_error, full, reduction)
     value = engine.compute(_share, errors, total, share)
@@ -61,7 +61,7 @@ def evaluate_wmape(
     return cast(ArrayT, ValueAndGradient(value, gradient))
 
 
-def _stretched(xp: Namespace, operands: Operands) -> Array:
+def _full_prediction(xp: Namespace, operands: Operands) -> Array:
     """Return the prediction in the shape of the loss."""
     prediction, shape = operands.prediction, operands.shape
     if equal_shapes(prediction.shape, shape):
@@ -80,6 +80,7 @@ def _share_gradient(xp: Namespace, slopes: Array, total: Array, operands: Operan
     gradient = quotient(xp, slopes, total, 0.0)
     gradient = xp.where(total < xp.inf, gradient, xp.nan)
     gradient = sum_to_shape(xp, gradient, operands.prediction.shape)
+    # As an array: a 0-d result may be a scalar, which astype() refuses.
     return xp.astype(gradient[...], operands.gradient_dtype, copy=False)
 
 

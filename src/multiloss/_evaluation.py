@@ -1,10 +1,11 @@
 """How every loss is evaluated: through the door, then by the engine of its operands."""
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 from multiloss._formulas.formula import Formula
-from multiloss._operands import admit
+from multiloss._operands import admit, rounded_to
 from multiloss._options import unknown_option
 from multiloss._reduction import NAN, Reduction, checked_empty, checked_name
 from multiloss._shapes import normalized_axis
@@ -30,23 +31,34 @@ _CHAIN = (
 )
 
 
+class _ChainError(TypeError):
+    """Raised for whatever is computed with a marker."""
+
+    def __init__(self, *_: object) -> None:
+        super().__init__(_CHAIN)
+
+
 def _refuse(*_: object, **__: object) -> Any:
-    raise TypeError(_CHAIN)
+    raise _ChainError
 
 
-def _refuse_attribute(_: object, name: str) -> Any:
-    # One of arrays, such as ``shape``; whether there is a special method, anyone may ask.
-    raise AttributeError(name if name.startswith("__") else _CHAIN)
+def _refuse_attribute(marker: object, name: str) -> Any:
+    raise AttributeError(name=name, obj=marker)
 
 
-# Nothing can be computed with a marker. Without __array_ufunc__ NumPy leaves operators to it.
-for _operator in ("add", "sub", "mul", "truediv", "matmul", "pow"):
-    for _name in (f"__{_operator}__", f"__r{_operator}__"):
-        setattr(Differentiated, _name, _refuse)
-for _name in ("__neg__", "__abs__", "__getitem__", "__array__"):
-    setattr(Differentiated, _name, _refuse)
-for _name, _value in (("__array_ufunc__", None), ("__getattr__", _refuse_attribute)):
-    setattr(Differentiated, _name, _value)
+def _refuse_arithmetic(marker: type) -> None:
+    """Let nothing be computed with a marker; the body of a named tuple has no room for that."""
+    for operator in ("add", "sub", "mul", "truediv", "matmul", "pow"):
+        setattr(marker, f"__{operator}__", _refuse)
+        setattr(marker, f"__r{operator}__", _refuse)
+    for name in ("__neg__", "__abs__", "__getitem__", "__array__"):
+        setattr(marker, name, _refuse)
+    # NumPy leaves the operators to the marker, then.
+    setattr(marker, "__array_ufunc__", None)  # noqa: B010  unknown to the type checker
+    setattr(marker, "__getattr__", _refuse_attribute)  # noqa: B010  ditto
+
+
+_refuse_arithmetic(Differentiated)
 
 
 class ValueAndGradient(NamedTuple):
@@ -87,7 +99,7 @@ def evaluate(
             normalized_axis(axis, len(operands.shape)),
             keepdims,
             0.5 if half else 1.0,
-            checked_empty(empty),
+            rounded_to(engine, "empty", checked_empty(empty), operands.real_dtype),
         )
     if with_gradient:
         pair = ValueAndGradient(*engine.value_and_grad(formula, operands, checked))
@@ -150,10 +162,16 @@ class _ValueAndGrad:
             raise TypeError("value_and_grad of value_and_grad; use the engine's own for the second")
         try:
             result = self._loss(Differentiated(prediction), *args, **kwargs)
-        except (AttributeError, TypeError) as error:
-            # Engines complain of the marker by its name.
-            if str(error) == _CHAIN or Differentiated.__name__ in str(error):
-                raise TypeError(_CHAIN) from error
+        except _ChainError:
+            raise
+        except AttributeError as error:
+            if isinstance(error.obj, Differentiated):
+                raise _ChainError from error
+            raise
+        except TypeError as error:
+            # Engines complain of an operand by the name of its type.
+            if re.search(rf"\b{Differentiated.__name__}\b", str(error)):
+                raise _ChainError from error
             raise
         if not isinstance(result, ValueAndGradient):
             raise TypeError(

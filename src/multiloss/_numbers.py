@@ -1,4 +1,4 @@
-"""Python's numbers, of which some are too large for a float, and more for that of an array."""
+"""Python's numbers, which may be too large for any float, or for the dtype of an array."""
 
 import math
 
@@ -21,7 +21,7 @@ def fits_every_float(number: float) -> bool:
 
 
 def rounded(role: str, number: float, largest: float) -> float:
-    """Return a number as a dtype rounds it, infinite beyond its largest number."""
+    """Return a number, or infinity in its place if it is beyond the largest of a dtype."""
     if -largest <= number <= largest:
         return number if -_EVERY_INTEGER < number < _EVERY_INTEGER else float(number)
     number = as_float(role, number)

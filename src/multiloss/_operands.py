@@ -1,6 +1,7 @@
 """The door: whatever the caller passed becomes checked arrays of one engine, or one clear error."""
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -175,24 +176,28 @@ def _read(role: str, value: Operand, engine: Engine) -> _Candidate:
 _MOST_AXES = 64  # of an array of NumPy
 
 
-def _check_elements(role: str, value: Operand, depth: int = 1) -> None:
+def _check_elements(role: str, value: Operand) -> None:
     """Check that a list holds nothing that would lose its gradient or its mask as a NumPy array."""
-    if not is_list(value):
-        return
-    if depth > _MOST_AXES:
-        raise TypeError(f"{role} is nested more than {_MOST_AXES} deep; make one array of it first")
-    for element_type in set(map(type, value)) - NUMBERS.keys():
-        elements = (each for each in value if type(each) is element_type)
-        element = next(elements)
-        NUMPY.check(f"an element of {role}", element)
-        if hasattr(element, "dtype") and engine_of(role, element) is not NUMPY:
-            raise TypeError(
-                f"{role} is a {type(value).__name__} of {element_type.__name__}; make one array of "
-                "it first, for instance with stack()"
-            )
-        if is_list(element):
-            for each in (element, *elements):
-                _check_elements(role, each, depth + 1)
+    level = [value] if is_list(value) else []
+    for _ in range(_MOST_AXES):
+        nested = set()
+        for element_type in set(map(type, chain.from_iterable(level))) - NUMBERS.keys():
+            elements = chain.from_iterable(level)
+            element = next(each for each in elements if type(each) is element_type)
+            NUMPY.check(f"an element of {role}", element)
+            if hasattr(element, "dtype") and engine_of(role, element) is not NUMPY:
+                raise TypeError(
+                    f"{role} is a {type(value).__name__} of {element_type.__name__}; make one "
+                    "array of it first, for instance with stack()"
+                )
+            if is_list(element):
+                nested.add(element_type)
+        if not nested:
+            return
+        lists = (each for each in chain.from_iterable(level) if type(each) in nested)
+        # Each list once, however often it is held.
+        level = list({id(each): each for each in lists}.values())
+    raise TypeError(f"{role} is nested more than {_MOST_AXES} deep; make one array of it first")
 
 
 def _dtype_in(engine: Engine, dtype: np.dtype[Any]) -> DType | None:
@@ -273,7 +278,7 @@ def _to_engine(
     engine: Engine, values: Mapping[str, Any], dtypes: Mapping[str, DType]
 ) -> dict[str, Array]:
     """Bring host data to the engine, and to the device of the operands that are there already."""
-    values = {role: _rounded(engine, role, value, dtypes[role]) for role, value in values.items()}
+    values = {role: rounded_to(engine, role, value, dtypes[role]) for role, value in values.items()}
     if engine is NUMPY:
         return {role: np.asarray(value) for role, value in values.items()}
     like = next(value for value in values.values() if not _is_host(value))
@@ -283,7 +288,7 @@ def _to_engine(
     }
 
 
-def _rounded(engine: Engine, role: str, value: Any, dtype: DType) -> Any:
+def rounded_to(engine: Engine, role: str, value: Any, dtype: DType) -> Any:
     """Return a number that fits a dtype, and anything else as it is."""
     if type(value) not in {int, float}:
         return value

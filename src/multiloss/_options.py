@@ -21,17 +21,23 @@ class Keywords(NamedTuple):
 
 
 def keywords_of(loss: Callable[..., Any]) -> Keywords | None:
-    """Return the keywords of a loss, or None for a function that does not tell them."""
+    """Return the keywords of a loss, or None for a function that does not tell them all."""
+    try:
+        _, _, *parameters = inspect.signature(loss).parameters.values()
+    except ValueError:  # no signature, or less than two arguments
+        return None
     names: list[str] = []
     required, defaults = [], {}
-    for each in inspect.signature(loss).parameters.values():
-        if each.kind is each.KEYWORD_ONLY:
+    for each in parameters:
+        if each.kind in {each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD}:
             names.append(each.name)
             if each.default is _REQUIRED:
                 required.append(each.name)
             else:
                 defaults[each.name] = each.default
-        elif each.kind is each.VAR_KEYWORD and each.annotation is not Never:
+        elif each.kind is not each.VAR_KEYWORD:
+            return None
+        elif each.annotation is not Never:
             common = next(iter(get_args(each.annotation)), None)
             keys = getattr(common, "__optional_keys__", None)
             if keys is None:

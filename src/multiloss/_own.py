@@ -80,7 +80,8 @@ class _OwnLoss:
 
     def __init__(self, value: Callable[..., Array], slope: Callable[..., Array] | None) -> None:
         update_wrapper(self, value)
-        del self.__wrapped__  # type: ignore[attr-defined]  # set by the line before
+        # Set by the line before; the signature would be that of the function.
+        del self.__wrapped__  # type: ignore[attr-defined]  # ditto
         name = getattr(value, "__name__", type(value).__name__)
         self.__name__ = name
         self.__qualname__ = str(getattr(value, "__qualname__", name))

@@ -37,7 +37,7 @@ class RegressionLoss(_Loss):
     ------
     TypeError
         If ``loss`` cannot be called, has no option of a name, or needs one that is missing, and if
-        a tensor has the name of an attribute that every module has.
+        a tensor has the name of an attribute of the module.
 
     Notes
     -----
@@ -59,29 +59,29 @@ class RegressionLoss(_Loss):
 
     reduction: Any  # a string in PyTorch's own losses, which all have the option
 
-    def __init__(self, loss: Callable[..., Any], /, **options: Any) -> None:
+    def __init__(self, loss: Callable[..., Any], **options: Any) -> None:
         super().__init__()
         if not callable(loss):
             raise TypeError(f"RegressionLoss takes a loss such as multiloss.huber, got {loss!r}")
         self.loss = loss
         self._name = str(getattr(loss, "__name__", repr(loss)))
-        self.reduction = self._checked(options)
+        self.reduction = self._take_reduction(options)
         tensors = {name: each for name, each in options.items() if isinstance(each, Tensor)}
         self._tensors = tuple(tensors)
         self._options = {name: each for name, each in options.items() if name not in tensors}
         for name, value in tensors.items():
             if hasattr(self, name):
                 raise TypeError(
-                    f"RegressionLoss cannot hold a tensor named {name}, as every torch.nn.Module "
-                    "has an attribute of this name; rename the parameter, or pass it to forward()"
+                    f"RegressionLoss cannot hold a tensor named {name}, the name of an attribute "
+                    "that it has; rename the parameter, or pass it to forward()"
                 )
             if isinstance(value, Parameter):
                 self.register_parameter(name, value)
             else:
                 self.register_buffer(name, value)
 
-    def _checked(self, options: dict[str, Any]) -> Any:
-        """Take the reduction out of the options, after a check of all their names."""
+    def _take_reduction(self, options: dict[str, Any]) -> Any:
+        """Check the names of the options, and take the reduction out of them."""
         keywords = keywords_of(self.loss)
         if keywords is None:
             return options.pop("reduction", None)

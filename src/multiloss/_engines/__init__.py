@@ -7,6 +7,7 @@ array of its type could not exist otherwise.
 import sys
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -39,10 +40,11 @@ _OWN_ENGINES = (("torch", "Tensor", _torch), ("jax", "Array", _jax))
 _SPARSE = ("scipy.sparse.", "sparse.", "jax.experimental.sparse.", "cupyx.scipy.sparse.")
 
 # Dynamo does not follow the search for the engine of host data, hence the types that come first.
-# Only classes of the engines themselves are remembered: others may be made and dropped, and the
-# table would keep them alive.
+# Of the classes that come by, those of the engines themselves are added. All others may be made and
+# dropped, and this table would keep them alive.
 _engine_of_type: dict[type, Engine] = dict.fromkeys((*NUMBERS, list, tuple, np.ndarray), NUMPY)
 _REMEMBERED = ("numpy", "torch", "jax", "jaxlib")
+_engine_of_other_type: WeakKeyDictionary[type, Engine] = WeakKeyDictionary()
 _engine_of_namespace: dict[Any, Engine] = {}
 
 
@@ -68,6 +70,14 @@ def _find_engine(role: str, value: object) -> Engine:
         array_class = getattr(sys.modules.get(package), class_name, ())
         if isinstance(value, array_class):
             return own_engine()
+    # Dynamo does not come this far: it follows no weak references.
+    engine = _engine_of_other_type.get(type(value))
+    if engine is None:
+        engine = _engine_of_other_type[type(value)] = _find_other_engine(role, value)
+    return engine
+
+
+def _find_other_engine(role: str, value: object) -> Engine:
     array_type = type(value)
     if f"{array_type.__module__}.".startswith(_SPARSE):
         raise TypeError(

@@ -13,6 +13,19 @@ from multiloss._typing import Array, DType, Namespace
 # Booleans count as integers.
 Kind: TypeAlias = Literal["integer", "real", "complex"]
 
+# How an engine may run a formula.
+Way: TypeAlias = Literal[
+    "operators",  # on whole arrays, with nothing but the array API
+    "compiled",  # the same, as one compiled call
+    "whole",  # on whole arrays, in place where that is possible
+    "blocks",  # block by block
+    "product",  # a sum of squares as one product
+    "kernel",  # one that the engine has for this loss
+    "node",  # as one node of the graph of an engine with autograd
+    "node and blocks",
+    "root",  # a norm: by the way of its powers, if none of them overflows or vanishes
+]
+
 
 class Engine:
     """An array library, known by its array API namespace, and how it runs a formula."""
@@ -74,8 +87,8 @@ class Engine:
         """Return what a function makes of a namespace and other arguments."""
         return function(self.xp, *arguments)
 
-    def way(self, formula: Formula, operands: Operands, reduction: Reduction) -> str:  # noqa: ARG002
-        """Return the name of the way in which the engine computes this loss."""
+    def way(self, formula: Formula, operands: Operands, reduction: Reduction) -> Way:  # noqa: ARG002
+        """Return the way in which the engine computes the value of this loss."""
         return "operators"
 
     def value(self, formula: Formula, operands: Operands, reduction: Reduction) -> Array:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from multiloss._engines._base import Engine, Kind
+from multiloss._engines._base import Engine, Kind, Way
 from multiloss._engines._plain import plain_value, plain_value_and_grad
 from multiloss._formulas.formula import Formula
 from multiloss._reduction import Reduction
@@ -16,8 +16,8 @@ from multiloss._typing import Array, DType, Namespace, Parameter
 
 _FLOATS = (jnp.dtype("float32"), jnp.dtype("float64"))
 
-# One of the plain ways.
-Way: TypeAlias = Callable[[Any, Formula, Operands, Reduction], Any]
+# plain_value() or plain_value_and_grad().
+Plain: TypeAlias = Callable[[Any, Formula, Operands, Reduction], Any]
 
 
 class _Namespace:
@@ -56,7 +56,7 @@ class JAXEngine(Engine):
     def is_weak(self, array: Array) -> bool:
         return bool(array.weak_type)
 
-    def way(self, formula: Formula, operands: Operands, reduction: Reduction) -> str:  # noqa: ARG002
+    def way(self, formula: Formula, operands: Operands, reduction: Reduction) -> Way:  # noqa: ARG002
         arrays = (*operands[:4], *operands.parameters)
         is_traced = any(isinstance(array, jax.core.Tracer) for array in arrays)
         return "operators" if is_traced or not isinstance(reduction.empty, float) else "compiled"
@@ -74,13 +74,13 @@ class JAXEngine(Engine):
     def with_slope(self, formula: Formula) -> Formula:
         return formula if formula.slope else _differentiated(formula)
 
-    def _run(self, way: Way, formula: Formula, operands: Operands, reduction: Reduction) -> Any:
+    def _run(self, plain: Plain, formula: Formula, operands: Operands, reduction: Reduction) -> Any:
         if self.way(formula, operands, reduction) == "operators":
-            return way(_xp, formula, operands, reduction)
+            return plain(_xp, formula, operands, reduction)
         arrays, settings = operands[:5], operands[5:]
         flat = (*operands[:4], *operands.parameters)
         shapes = tuple(getattr(array, "shape", None) for array in flat)
-        return _compiled(way, formula, settings, reduction, shapes)(*arrays)
+        return _compiled(plain, formula, settings, reduction, shapes)(*arrays)
 
 
 # So that the same formula is the same key of the cache below.
@@ -97,14 +97,14 @@ def _differentiated(formula: Formula) -> Formula:
 # cache of a jitted function would keep them all.
 @lru_cache(maxsize=512)
 def _compiled(
-    way: Way,
+    plain: Plain,
     formula: Formula,
     settings: tuple[Any, ...],
     reduction: Reduction,
     shapes: tuple[Any, ...],  # noqa: ARG001  a part of the key
 ) -> Callable[..., Any]:
     def run(*arrays: Any) -> Any:
-        return way(_xp, formula, Operands._make((*arrays, *settings)), reduction)
+        return plain(_xp, formula, Operands._make((*arrays, *settings)), reduction)
 
     return jax.jit(run)
 

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from multiloss._engines._base import Engine, Kind
+from multiloss._engines._base import Engine, Kind, Way
 from multiloss._engines._blocks import (
     blockwise_value,
     blockwise_value_and_grad,
@@ -18,7 +18,7 @@ from multiloss._engines._blocks import (
 from multiloss._engines._norms import exponent_of, root_if_safe, root_slope
 from multiloss._engines._plain import plain_value, plain_value_and_grad
 from multiloss._engines._quiet import quietly
-from multiloss._formulas.formula import Formula
+from multiloss._formulas.formula import Elementwise, Formula
 from multiloss._reduction import NAN, Axes, Reduction, drop_axes, finish
 from multiloss._selection import Operands, Selected, select
 from multiloss._typing import Array, DType, Namespace
@@ -106,12 +106,25 @@ class NumPyEngine(Engine):
     def compute(self, function: Callable[..., Array], *arguments: Any) -> Array:
         return quietly(function, np, *arguments)[()]
 
-    def way(self, formula: Formula, operands: Operands, reduction: Reduction) -> str:
+    def way(self, formula: Formula, operands: Operands, reduction: Reduction) -> Way:
         if formula.is_norm:
             return "operators" if reduction.name == "none" else "root"
         if math.prod(operands.shape) > _ONE_BLOCK:
             return "blocks"
-        return "product" if _is_sum_of_squares(formula, operands, reduction) else "operators"
+        prediction, target, weight, where, _, dtype, *_ = operands
+        is_product = (
+            formula.residual is not None
+            and weight is None
+            and where is None
+            and reduction.axis is None
+            and reduction.name != "none"
+            and not reduction.keepdims
+            # Nothing is converted.
+            and prediction.dtype is dtype
+            and target.dtype is dtype
+            and dtype.kind != "c"
+        )
+        return "product" if is_product else "operators"
 
     def value(self, formula: Formula, operands: Operands, reduction: Reduction) -> Array:
         # where() gives 0-d arrays; NumPy's own results are scalars.
@@ -131,7 +144,9 @@ def _value(formula: Formula, operands: Operands, reduction: Reduction) -> Array:
     if way == "root":
         return _norm(formula, operands, reduction)
     if way == "product":
-        residual = _residual(formula, operands)
+        residual = cast(Elementwise, formula.residual)(
+            np, operands.prediction, operands.target, *operands.parameters
+        )
         return finish(np, _sum_of_squares(residual), residual.size, reduction)
     if reduction.axis is None and reduction.name != "none":
         operands = in_memory_order(np, operands, operands.prediction.strides)
@@ -154,7 +169,9 @@ def _value_and_grad(
         return blockwise_value_and_grad(
             np, formula, operands, reduction, limit=_limit(operands), sum_block=_sum_block
         )
-    residual = _residual(formula, operands)
+    residual = cast(Elementwise, formula.residual)(
+        np, operands.prediction, operands.target, *operands.parameters
+    )
     value = finish(np, _sum_of_squares(residual), residual.size, reduction)
     factor = gradient_factor(np, formula, residual.size, operands, reduction)
     is_slope = formula.slope is formula.residual
@@ -183,27 +200,6 @@ def _norm_and_grad(
     gradient *= root_slope(np, mean, exponent)
     gradient = gradient.astype(operands.gradient_dtype, copy=False)
     return drop_axes(np, result, reduction), gradient
-
-
-def _is_sum_of_squares(formula: Formula, operands: Operands, reduction: Reduction) -> bool:
-    """Tell whether the loss is a plain sum of squares of all elements, none of them converted."""
-    prediction, target, weight, where, _, dtype, *_ = operands
-    return (
-        formula.residual is not None
-        and weight is None
-        and where is None
-        and reduction.axis is None
-        and reduction.name != "none"
-        and not reduction.keepdims
-        and prediction.dtype is dtype
-        and target.dtype is dtype
-        and dtype.kind != "c"
-    )
-
-
-def _residual(formula: Formula, operands: Operands) -> Array:
-    residual: Any = formula.residual
-    return residual(np, operands.prediction, operands.target, *operands.parameters)
 
 
 def _limit(operands: Operands) -> int:

@@ -7,7 +7,7 @@ import array_api_compat.torch as xp
 import torch
 from torch.autograd import forward_ad
 
-from multiloss._engines._base import Engine
+from multiloss._engines._base import Engine, Way
 from multiloss._engines._blocks import (
     blockwise_gradient,
     blockwise_value,
@@ -38,7 +38,7 @@ _BLOCK_BYTES = 2**20  # beyond, of each operand and each temporary of a block
 
 # The formulas for which PyTorch has a fused kernel of its own. The functions of torch.nn.functional
 # call these too, after they have broadcast the operands, which takes half as long as the kernel.
-# They are private: a release without them gets operators.
+# They are private: a release without them goes on without.
 _KERNELS = {
     formula.value: getattr(torch._C._nn, name, None)  # noqa: SLF001
     for formula, name in (
@@ -113,7 +113,7 @@ class TorchEngine(Engine):
     def from_host(self, value: Any, dtype: DType, like: Array) -> Array:
         return torch.asarray(value, dtype=dtype, device=like.device)
 
-    def way(self, formula: Formula, operands: Operands, reduction: Reduction) -> str:
+    def way(self, formula: Formula, operands: Operands, reduction: Reduction) -> Way:
         if not _is_eager_on_cpu(operands, reduction):
             return "operators"
         if formula.is_norm:
@@ -159,10 +159,12 @@ class TorchEngine(Engine):
             prediction, target, *_ = operands
             loss = kernel(prediction, target, _REDUCTIONS[reduction.name], *operands.parameters)
             return loss if reduction.scale == 1.0 else reduction.scale * loss
-        if way in {"whole", "blocks"}:
-            return _value(formula, operands, reduction)
+        if way == "whole":
+            return _whole(formula, operands, reduction)
+        if way == "blocks":
+            return _blocks(formula, operands, reduction)
         apply: Any = _OneNode.apply
-        return apply(operands.prediction, formula, operands, reduction)
+        return apply(operands.prediction, formula, operands, reduction, way == "node and blocks")
 
     def value_and_grad(
         self, formula: Formula, operands: Operands, reduction: Reduction
@@ -245,11 +247,14 @@ def _is_eager_on_cpu(operands: Operands, reduction: Reduction) -> bool:
     )
 
 
-def _value(formula: Formula, operands: Operands, reduction: Reduction) -> Array:
-    """Return the loss outside of autograd."""
-    if _bytes(operands) <= _WHOLE_BYTES:
-        block = select(xp, operands)
-        return reduce_values(xp, values_of(xp, formula, block), block.weight, reduction)
+def _whole(formula: Formula, operands: Operands, reduction: Reduction) -> Array:
+    """Return the loss outside of autograd, from whole arrays."""
+    block = select(xp, operands)
+    return reduce_values(xp, values_of(xp, formula, block), block.weight, reduction)
+
+
+def _blocks(formula: Formula, operands: Operands, reduction: Reduction) -> Array:
+    """Return the loss outside of autograd, from blocks."""
     if reduction.axis is None:
         operands = in_memory_order(xp, operands, operands.prediction.stride())
     return blockwise_value(xp, formula, operands, reduction, limit=_limit(operands))
@@ -275,17 +280,22 @@ class _OneNode(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, prediction: Array, formula: Formula, operands: Operands, reduction: Reduction
+    def forward(  # noqa: PLR0917  apply() takes no keywords
+        ctx: Any,
+        prediction: Array,
+        formula: Formula,
+        operands: Operands,
+        reduction: Reduction,
+        in_blocks: bool,  # noqa: FBT001  ditto
     ) -> Array:
         tensors = [each if isinstance(each, torch.Tensor) else None for each in operands.parameters]
         ctx.save_for_backward(prediction, *operands[1:4], *tensors)
-        ctx.rest = formula, operands[4:], reduction
-        return _value(formula, operands, reduction)
+        ctx.rest = formula, operands[4:], reduction, in_blocks
+        return (_blocks if in_blocks else _whole)(formula, operands, reduction)
 
     @staticmethod
-    def backward(ctx: Any, gradient_of_result: Array) -> tuple[Array, None, None, None]:
-        formula, (numbers, *settings), reduction = ctx.rest
+    def backward(ctx: Any, gradient_of_result: Array) -> tuple[Array, None, None, None, None]:
+        formula, (numbers, *settings), reduction, in_blocks = ctx.rest
         # Unpacked once: checkpointing refuses a second time, and offloading pays for it.
         saved = ctx.saved_tensors
         arrays, tensors = saved[:4], saved[4:]
@@ -303,18 +313,18 @@ class _OneNode(torch.autograd.Function):
             wide = operands._replace(gradient_dtype=operands.dtype)
             _, gradient = plain_value_and_grad(xp, formula, wide, reduction)
             gradient = (gradient * gradient_of_result).to(operands.gradient_dtype)
-            return gradient, None, None, None
+            return gradient, None, None, None, None
         factor = gradient_factor(xp, formula, _total(operands, reduction), operands, reduction)
         factor = gradient_of_result * factor
         # Such a slope is a difference and becomes the gradient itself; all else has temporaries.
         is_in_place = formula.slope is formula.residual and _is_as_is(operands)
-        if _bytes(operands) > _WHOLE_BYTES and not is_in_place:
+        if in_blocks and not is_in_place:
             gradient = blockwise_gradient(xp, formula, operands, factor, limit=_limit(operands))
         else:
             slopes = weighted_slopes(xp, formula, select(xp, operands))
             slopes *= factor
             gradient = slopes.to(operands.gradient_dtype)
-        return gradient, None, None, None
+        return gradient, None, None, None, None
 
 
 def _total(operands: Operands, reduction: Reduction) -> Array | int:

@@ -32,14 +32,20 @@ absolute_error = Formula("mae", _absolute_error, _absolute_error_slope)
 # the first one is at the kink of p = 1.
 def _absolute_power(xp: Namespace, prediction: Array, target: Array, p: Parameter) -> Array:
     residual = prediction - target
+    if _is_smooth(p):
+        return xp.abs(residual) ** p
     is_kink, distance = _safe_distance(xp, residual, p)
     return xp.where(is_kink, 0.0 * residual, distance**p)
 
 
 def _absolute_power_slope(xp: Namespace, prediction: Array, target: Array, p: Parameter) -> Array:
     residual = prediction - target
-    _, distance = _safe_distance(xp, residual, p)
+    distance = xp.abs(residual) if _is_smooth(p) else _safe_distance(xp, residual, p)[1]
     return p * distance ** (p - 1) * sign(xp, residual)
+
+
+def _is_smooth(p: Parameter) -> bool:
+    return isinstance(p, float) and p >= 2  # noqa: PLR2004  as above
 
 
 def _safe_distance(xp: Namespace, residual: Array, p: Parameter) -> tuple[Array, Array]:
@@ -127,15 +133,11 @@ relative_error = Formula(
 
 
 # m     = (|y| + |t|) / 2, and at least ε / 2
-# s     = the smaller of |y| and |t|, or 0 where y and t have different signs
-#
-# value = |y - t| / m  =  2 - 2 s/m   where m is not ε / 2
+# value = |y - t| / m
 # slope = sign(y - t) (|t| + sign(y) t) / (2 m²), or sign(y - t) / m where m is ε / 2
 #
 # The halves are added, since the sum may overflow. The slope is that of a quotient after everything
-# that cancels has been crossed out: with t on the other side of zero the value is constant. The
-# second form of the value is for autodiff: in the derivative of the first one most cancels where y
-# and t are far apart. Not at y = 0, where s has a kink and the first form the slope of the middle.
+# that cancels has been crossed out: with t on the other side of zero the value is constant.
 def _mean_magnitude(xp: Namespace, prediction: Array, target: Array) -> Array:
     return 0.5 * xp.abs(prediction) + 0.5 * xp.abs(target)
 
@@ -143,16 +145,8 @@ def _mean_magnitude(xp: Namespace, prediction: Array, target: Array) -> Array:
 def _symmetric_relative_error(
     xp: Namespace, prediction: Array, target: Array, eps: Parameter
 ) -> Array:
-    magnitude = _mean_magnitude(xp, prediction, target)
-    clipped = xp.clip(magnitude, 0.5 * eps, None)
-    is_same_sign = (prediction > 0) == (target > 0)
-    smaller = xp.minimum(xp.abs(prediction), xp.abs(target))
-    shared = xp.where(is_same_sign, smaller, 0.0)
-    is_far = (shared < 0.5 * magnitude) & (magnitude > 0.5 * eps) & (prediction != 0)
-    is_far = is_far & (magnitude < xp.inf)
-    far = 2 - 2 * (xp.where(is_far, shared, 0.0) / xp.where(is_far, magnitude, 1.0))
-    near = xp.abs(prediction - target) / clipped
-    return xp.where(is_far, far, near)
+    magnitude = xp.clip(_mean_magnitude(xp, prediction, target), 0.5 * eps, None)
+    return xp.abs(prediction - target) / magnitude
 
 
 def _symmetric_relative_error_slope(

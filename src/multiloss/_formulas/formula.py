@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias, cast
 
+from multiloss._shapes import broadcast_shape
 from multiloss._typing import OPTION_NAMES, Array, Namespace, Parameter
 
 # Takes the namespace, the prediction, the target, and the parameters in the order of their names.
@@ -53,7 +54,7 @@ class Formula(NamedTuple):
     is_norm: bool = False  # whether the loss is the p-th root of a sum or mean of p-th powers
     takes_complex: bool = False
     is_own: bool = False  # whether the slope is the caller's word: autodiff goes by the value
-    options: tuple[str, ...] = OPTION_NAMES  # its keywords but for the parameters, for messages
+    options: tuple[str, ...] = OPTION_NAMES  # its keywords but for the parameters
 
 
 def slope_of(formula: Formula) -> Elementwise:
@@ -63,8 +64,15 @@ def slope_of(formula: Formula) -> Elementwise:
 
 def stretched(xp: Namespace, array: Array, other: Array) -> Array:
     """Return an array in the shape that it has together with another."""
-    # Not every broadcast_arrays() takes as many axes as an array may have.
-    return array if array.shape == other.shape else 1.0 * xp.broadcast_arrays(array, other)[0]
+    if array.shape == other.shape:
+        return array
+    shape = broadcast_shape(array.shape, other.shape)
+    if shape is not None and all(isinstance(size, int) for size in shape):
+        # Not every broadcast_arrays() takes as many axes as an array may have.
+        full = xp.broadcast_to(array, shape)
+    else:
+        full = xp.broadcast_arrays(array, other)[0]
+    return 1.0 * full  # no view, since what runs a formula may write to its result
 
 
 def sign(xp: Namespace, array: Array) -> Array:
@@ -137,8 +145,8 @@ def expm1_ratio(xp: Namespace, factor: Array, array: Array) -> Array:
     return xp.where(small, series, expm1(xp, xp.where(small, 0.0, product)) / safe)
 
 
-_SERIES_TERMS = {32: 8, 64: 14}  # the first term left out is below half a unit of the sum
-_MOST_SERIES_TERMS = 25  # of extended precision, whichever it is
+_EXPONENTIAL_TERMS = {32: 8, 64: 14}  # the first term left out is below half a unit of the sum
+_MOST_EXPONENTIAL_TERMS = 25  # of extended precision, whichever it is
 
 
 def exponential_series(xp: Namespace, factor: Array | float, array: Array) -> Array:
@@ -147,7 +155,7 @@ def exponential_series(xp: Namespace, factor: Array | float, array: Array) -> Ar
     That is the sum of 2 x^(k-2)/k! ((c + 1)^(k-1) - c^(k-1)) from k = 2 on.
     """
     differences, low, high = [], factor, factor + 1
-    for _ in range(_SERIES_TERMS.get(xp.finfo(array.dtype).bits, _MOST_SERIES_TERMS)):
+    for _ in range(_EXPONENTIAL_TERMS.get(xp.finfo(array.dtype).bits, _MOST_EXPONENTIAL_TERMS)):
         differences.append(high - low)
         low, high = low * factor, high * (factor + 1)
     series = differences.pop()

@@ -38,23 +38,16 @@ def _poisson_of_log_slope(xp: Namespace, prediction: Array, target: Array) -> Ar
 
 
 # value = y - t log(y), where 0 log(0) is 0
-#       = d + t (1 - log(t))   where d is half of the Poisson deviance
-# slope = (y - t) / y
-#
-# The second form near a perfect prediction, where the derivative of the first one cancels.
-def _poisson(xp: Namespace, prediction: Array, target: Array) -> Array:
-    is_near, near = _near_poisson_deviance(xp, prediction, target)
-    count = xp.where(is_near, target, 1.0)
-    near = near + count * (1 - xp.log(count))
-    rate = _safe_rate(xp, prediction, target)
-    logarithm = xp.log(xp.where(rate >= 0, rate, 1.0))
-    far = _or_nan(xp, rate >= 0, prediction - target * logarithm, prediction)
-    return xp.where(is_near, near, far)
-
-
+# slope = 1 - t / y     =  (y - t) / y
 def _safe_rate(xp: Namespace, prediction: Array, target: Array) -> Array:
     """Return the rate, with a one in the place of a zero that is right."""
     return xp.where((target == 0) & (prediction == 0), 1.0, prediction)
+
+
+def _poisson(xp: Namespace, prediction: Array, target: Array) -> Array:
+    rate = _safe_rate(xp, prediction, target)
+    logarithm = xp.log(xp.where(rate >= 0, rate, 1.0))
+    return _or_nan(xp, rate >= 0, prediction - target * logarithm, prediction)
 
 
 def _poisson_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
@@ -71,7 +64,11 @@ def _poisson_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
 def _full_poisson(xp: Namespace, prediction: Array, target: Array) -> Array:
     is_large = target > 1
     rate, count = (xp.where(is_large, each, 1.0) for each in (prediction, target))
-    large = _half_poisson_deviance(xp, rate, count) + (0.5 * xp.log(count) + _HALF_LOG_2_PI)
+    logarithm = xp.log(count)
+    is_near, near = _near_poisson_deviance(xp, rate, count)
+    # Not the logarithm of a quotient, of which autodiff makes the square of a count.
+    far = rate - count - count * (xp.log(rate) - logarithm)
+    large = xp.where(is_near, near, far) + (0.5 * logarithm + _HALF_LOG_2_PI)
     small = _poisson(xp, *(xp.where(is_large, 1.0, each) for each in (prediction, target)))
     return xp.where(is_large, large, small)
 
@@ -142,8 +139,8 @@ full_gaussian = gaussian._replace(value=_full_gaussian)
 #
 # Elsewhere it is that of the quotient of the square roots, which does not overflow.
 _SERIES_BELOW = 0.2
-_SERIES_TERMS = {32: 5, 64: 12}  # the first term left out is below half a unit of the sum
-_MOST_SERIES_TERMS = 25  # of extended precision, whichever it is
+_ATANH_TERMS = {32: 5, 64: 12}  # the first term left out is below half a unit of the sum
+_MOST_ATANH_TERMS = 25  # of extended precision, whichever it is
 
 
 def _relative_difference(residual: Array, smaller: Array) -> Array:
@@ -154,16 +151,16 @@ def _relative_difference(residual: Array, smaller: Array) -> Array:
 
 def _series(xp: Namespace, square: Array) -> Array:
     """Return 2 (1/3 + u²/5 + u⁴/7 + …), given u²."""
-    terms = _SERIES_TERMS.get(xp.finfo(square.dtype).bits, _MOST_SERIES_TERMS)
+    terms = _ATANH_TERMS.get(xp.finfo(square.dtype).bits, _MOST_ATANH_TERMS)
     series = 2 / (2 * terms + 1)
     for k in range(terms - 1, 0, -1):
         series = series * square + 2 / (2 * k + 1)
     return series
 
 
-def _log_of_quotient(xp: Namespace, first: Array, second: Array) -> Array:
-    """Return log(b/a), NaN where one of them is negative."""
-    return 2 * xp.log(xp.sqrt(second) / xp.sqrt(first))
+def _log_ratio_by_roots(xp: Namespace, above: Array, below: Array) -> Array:
+    """Return the logarithm of a quotient that may overflow, NaN where one of them is negative."""
+    return 2 * xp.log(xp.sqrt(above) / xp.sqrt(below))
 
 
 # value = 2 (y - t - t log(y/t)),  and 2 y where t = 0
@@ -176,7 +173,7 @@ def _poisson_unit_deviance(xp: Namespace, prediction: Array, target: Array) -> A
 
 def _half_poisson_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
     is_near, near = _near_poisson_deviance(xp, prediction, target)
-    far = prediction - target - target * _log_of_quotient(xp, target, prediction)
+    far = prediction - target - target * _log_ratio_by_roots(xp, prediction, target)
     return xp.where(is_near, near, far)
 
 
@@ -210,7 +207,7 @@ def _gamma_unit_deviance(xp: Namespace, prediction: Array, target: Array) -> Arr
     u = _relative_difference(residual, safe)
     square = u * u
     near = u * (residual / safe - square * _series(xp, square))
-    far = residual / safe - _log_of_quotient(xp, safe, xp.where(target == 0, xp.nan, target))
+    far = residual / safe - _log_ratio_by_roots(xp, xp.where(target == 0, xp.nan, target), safe)
     is_near = (xp.abs(u) < _SERIES_BELOW) & (safe > 0)
     return 2 * xp.where(is_near, near, far)
 
@@ -277,7 +274,7 @@ def _is_tweedie(prediction: Array, target: Array, power: Array) -> Array:
 
 def _tweedie_of_positives(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
     lower, upper = 1 - power, 2 - power
-    ratio = _log_ratio(xp, prediction, target)
+    ratio = _log_ratio_of_positives(xp, prediction, target)
     near = xp.abs(ratio) * (1 + xp.abs(lower)) < 0.5  # noqa: PLR2004  where the series converges fast
     small, large = xp.where(near, ratio, 0.0), xp.where(near, 1.0, ratio)
     # Before the difference stands t, or where exp((2-p) l) is large, y.
@@ -289,15 +286,21 @@ def _tweedie_of_positives(xp: Namespace, prediction: Array, target: Array, power
         0.5 * small * small * exponential_series(xp, lower, small),
         _tweedie_difference(xp, lower, large, from_prediction),
     )
+    # One that overflows meets a zero at a perfect prediction.
+    root = xp.where((difference == 0) & (root == xp.inf), 1.0, root)
     return root * difference * root
 
 
-def _log_ratio(xp: Namespace, prediction: Array, target: Array) -> Array:
+_CLOSE = 2.0**20
+
+
+def _log_ratio_of_positives(xp: Namespace, prediction: Array, target: Array) -> Array:
     """Return log(y/t) of positive numbers, of which the quotient may overflow."""
     residual, smaller = prediction - target, xp.minimum(prediction, target)
-    close = xp.abs(residual) < smaller
+    close = xp.abs(residual) < _CLOSE * smaller
     near = log_ratio(xp, xp.where(close, residual, 0.0), xp.where(close, smaller, 1.0))
-    return xp.where(close, near, _log_of_quotient(xp, target, prediction))
+    # Far apart, the two logarithms do not cancel.
+    return xp.where(close, near, xp.log(prediction) - xp.log(target))
 
 
 def _tweedie_difference(xp: Namespace, lower: Array, ratio: Array, from_prediction: Array) -> Array:
@@ -320,11 +323,12 @@ def _tweedie_difference(xp: Namespace, lower: Array, ratio: Array, from_predicti
 
 def _tweedie_without_target(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
     lower, upper = 1 - power, 2 - power
-    # The one power where there is a target below zero is itself below zero.
+    # Only a power below 0 has targets below 0. Elsewhere the exponents may be 0.
     shift = xp.where(target < 0, target, 0.0)
     lower = xp.where(power < 0, lower, 1.0)
     upper = xp.where(upper == 0, 1.0, upper)
-    return prediction**upper / upper - shift * prediction**lower / lower
+    lower_root, upper_root = prediction ** (0.5 * lower), prediction ** (0.5 * upper)
+    return upper_root * upper_root / upper - shift * lower_root * lower_root / lower
 
 
 tweedie_unit_deviance = Formula(

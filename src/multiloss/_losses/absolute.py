@@ -135,7 +135,9 @@ def smape(
     -----
     Not differentiable where prediction and target are equal, where the gradient is 0, and where the
     prediction is 0, where it is the mean of those on both sides. A prediction with the wrong sign
-    has the loss 2 and no gradient.
+    has the loss 2 and no gradient. Far from the target the gradient is small, with all digits in
+    :func:`value_and_grad`; automatic differentiation takes it as a difference of two terms of the
+    size 1 / m, m being half of \|y\| + \|t\|, and is off by a unit in the last place of those.
 
     Same definition: ``torchmetrics.functional.symmetric_mean_absolute_percentage_error``.
 
@@ -240,7 +242,7 @@ def minkowski(
     Notes
     -----
     Not differentiable where all predictions are perfect, and for p = 1 where any of them is: the
-    gradient there is 0.
+    gradient there is 0. So is the second derivative for p < 2 where a prediction is perfect.
 
     Same definition: ``torchmetrics.functional.minkowski_distance``,
     ``scipy.spatial.distance.minkowski``.

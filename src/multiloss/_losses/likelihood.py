@@ -57,7 +57,9 @@ def poisson_nll(
     Notes
     -----
     Differentiable wherever it is finite. A rate of zero is right for a count of zero, and has an
-    infinite loss for any other.
+    infinite loss for any other. The slope of a rate, (y − t) / y, has all digits in
+    :func:`value_and_grad`; automatic differentiation takes it as 1 − t / y, which is off by a unit
+    in the last place of 1 near a perfect prediction.
 
     Same definition: ``torch.nn.functional.poisson_nll_loss``.
 

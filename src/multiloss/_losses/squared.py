@@ -202,6 +202,7 @@ def sse(
     >>> ml.sse([0.5, 3.0], [1.0, 1.0], half=False)
     np.float64(4.25)
     """
+    # Not passed on: a reduction, which is passed here, would be one too many.
     if unknown:
         raise TypeError(unknown_option(sum_of_squared_error, unknown))
     return evaluate(
