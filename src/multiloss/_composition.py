@@ -47,12 +47,12 @@ def evaluate_wmape(
     reduction = _sum_over(axis, operands)
     total = engine.value(absolute_target, operands, reduction)
     empty = rounded_to(engine, "empty", checked_empty(empty), operands.real_dtype)
-    share = reduction._replace(keepdims=keepdims, empty=empty)
+    share = reduction.ending(empty, keepdims=keepdims)
     if not with_gradient:
         errors = engine.value(absolute_error, operands, reduction)
         return cast(ArrayT, engine.compute(_share, errors, total, share))
     # In the shape and the dtype of the loss until it has been divided.
-    full = operands._replace(
+    full = operands.changed(
         prediction=engine.compute(_full_prediction, operands), gradient_dtype=operands.dtype
     )
     errors, slopes = engine.value_and_grad(absolute_error, full, reduction)
@@ -110,13 +110,15 @@ def evaluate_cosine_distance(
     no_direction = (lengths[0] == 0) | (lengths[1] == 0)
     without = engine.compute(_without_direction, *lengths)
     lengths = [engine.compute(_divisor, length, no_direction) for length in lengths]
-    # A sum of squares, now that both lengths are known. Its gradient needs the sum itself.
-    value = engine.value(formula, operands._replace(parameters=(*lengths, 0.0)), reduction)
+    # A sum of squares, now that both lengths are known. Its gradient needs the sum itself, in the
+    # place of which the value, which does not look at it, gets a length.
+    unused = lengths[0]
+    value = engine.value(formula, operands.changed(parameters=(*lengths, unused)), reduction)
     gradient: list[Any] = []
     if with_gradient:
-        operands = operands._replace(parameters=(*lengths, value))
+        operands = operands.changed(parameters=(*lengths, value))
         value, *gradient = engine.value_and_grad(formula, operands, reduction)
-    reduction = reduction._replace(keepdims=keepdims)
+    reduction = reduction.ending(NAN, keepdims=keepdims)
     value = engine.compute(_replaced, value, no_direction, without, reduction)
     return cast(ArrayT, ValueAndGradient(value, *gradient) if gradient else value)
 

@@ -44,7 +44,8 @@ def admit(
 
     named = zip(formula.parameters, parameters, strict=True)
     given = {"prediction": prediction, "target": target}
-    given |= {spec.name: value for spec, value in named if not _stays_a_number(spec, value)}
+    # Old releases of Dynamo do not trace the union of dictionaries.
+    given.update({spec.name: value for spec, value in named if not _stays_a_number(spec, value)})
     if weight is not None:
         given["weight"] = weight
     if where is not None:
@@ -64,14 +65,16 @@ def admit(
         raise TypeError(f"{formula.name} of complex numbers is not defined; pass real ones")
 
     dtypes = dict.fromkeys(candidates, real)
-    dtypes |= {"prediction": dtype, "target": dtype, "where": engine.xp.bool}
+    dtypes.update({"prediction": dtype, "target": dtype, "where": engine.xp.bool})
     values = {role: candidate.value for role, candidate in candidates.items()}
     parameters = tuple(_clamped(engine, value, real) for value in parameters)
-    values |= {
-        spec.name: value
-        for spec, value in zip(formula.parameters, parameters, strict=True)
-        if spec.name in values and type(value) is float
-    }
+    values.update(
+        {
+            spec.name: value
+            for spec, value in zip(formula.parameters, parameters, strict=True)
+            if spec.name in values and type(value) is float
+        }
+    )
     arrays = _to_engine(engine, values, dtypes)
     _check_devices(engine, arrays)
     operands = Operands(

@@ -27,6 +27,10 @@ class Reduction(NamedTuple):
     scale: float  # multiplies the sum, not ``empty``
     empty: Any  # the mean of nothing: a number or a 0-d array
 
+    def ending(self, empty: Any, *, keepdims: bool) -> "Reduction":
+        """Return the reduction with another end, field by field as in Operands.changed()."""
+        return Reduction(self.name, self.axis, keepdims, self.scale, empty)
+
 
 def checked_name(name: object, axis: Axis = None) -> ReductionName:
     """Return the name of a reduction, or raise ValueError if there is none of this name."""

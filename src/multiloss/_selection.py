@@ -20,6 +20,30 @@ class Operands(NamedTuple):
     gradient_is_complex: bool
     shape: Shape  # of the loss before the reduction
 
+    def changed(
+        self,
+        *,
+        prediction: Array = None,
+        parameters: tuple[Parameter, ...] | None = None,
+        gradient_dtype: DType = None,
+    ) -> "Operands":
+        """Return the operands with some others.
+
+        Field by field, since old releases of Dynamo trace neither _replace() nor a slice.
+        """
+        return Operands(
+            self.prediction if prediction is None else prediction,
+            self.target,
+            self.weight,
+            self.where,
+            self.parameters if parameters is None else parameters,
+            self.dtype,
+            self.real_dtype,
+            self.gradient_dtype if gradient_dtype is None else gradient_dtype,
+            self.gradient_is_complex,
+            self.shape,
+        )
+
     def with_arrays(self, function: Callable[[Array], Array]) -> "Operands":
         """Return the operands with a function applied to every array that has axes."""
 

@@ -120,7 +120,7 @@ def _norm(
     # A mean of nothing is zero until the end, so that it has a root and a gradient. The shape alone
     # makes it NaN where nothing else was asked for: a compiler may not know whether it is empty.
     empty = reduction.empty if weight is None and reduction.empty is NAN else 0.0
-    mean = reduce_values(xp, values, weight, reduction._replace(keepdims=True, empty=empty))
+    mean = reduce_values(xp, values, weight, reduction.ending(empty, keepdims=True))
     result = unit * root(xp, mean, exponent)
     if reduction.name == "mean":
         result = or_empty(xp, result, values, weight, reduction)

@@ -1,9 +1,10 @@
 """PyTorch."""
 
 from functools import partial
+from types import ModuleType
 from typing import Any
 
-import array_api_compat.torch as xp
+import array_api_compat.torch
 import torch
 from torch.autograd import forward_ad
 
@@ -31,6 +32,11 @@ from multiloss._reduction import (
 )
 from multiloss._selection import Operands, select, selected_weight
 from multiloss._typing import Array, DType, Parameter
+
+# The namespace of array_api_compat, but for its clip(), which old releases of Dynamo do not trace,
+# and which takes several operators where PyTorch has one.
+xp: Any = ModuleType(array_api_compat.torch.__name__)
+vars(xp).update(vars(array_api_compat.torch), clip=torch.clamp)
 
 _ONE_NODE = 2**13  # elements from which on a single node of the graph is faster than operators
 _WHOLE_BYTES = 2**23  # up to which temporaries of an operand's size stay in the cache
@@ -192,7 +198,7 @@ def _with_tensors(operands: Operands) -> Operands:
     if not (operands.parameters and torch.compiler.is_compiling()):
         return operands
     dtype, device = operands.real_dtype, operands.prediction.device
-    return operands._replace(
+    return operands.changed(
         parameters=tuple(
             torch.as_tensor(each, dtype=dtype, device=device) for each in operands.parameters
         )
