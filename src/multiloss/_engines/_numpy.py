@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from multiloss._engines._blocks import (
 from multiloss._engines._norms import exponent_of, root_if_safe, root_slope
 from multiloss._engines._plain import plain_value, plain_value_and_grad
 from multiloss._engines._quiet import quietly
-from multiloss._formulas.formula import Elementwise, Formula
+from multiloss._formulas.formula import Formula
 from multiloss._reduction import NAN, Axes, Reduction, drop_axes, finish
 from multiloss._selection import Operands, Selected, select
 from multiloss._typing import Array, DType, Namespace
@@ -139,15 +139,14 @@ class NumPyEngine(Engine):
 
 def _value(formula: Formula, operands: Operands, reduction: Reduction) -> Array:
     way = NUMPY.way(formula, operands, reduction)
+    if way == "product":
+        function: Any = formula.residual
+        residual = function(np, operands.prediction, operands.target, *operands.parameters)
+        return finish(np, _sum_of_squares(residual), residual.size, reduction)
     if way == "operators":
         return plain_value(np, formula, operands, reduction)
     if way == "root":
         return _norm(formula, operands, reduction)
-    if way == "product":
-        residual = cast(Elementwise, formula.residual)(
-            np, operands.prediction, operands.target, *operands.parameters
-        )
-        return finish(np, _sum_of_squares(residual), residual.size, reduction)
     if reduction.axis is None and reduction.name != "none":
         operands = in_memory_order(np, operands, operands.prediction.strides)
     return blockwise_value(
@@ -169,9 +168,8 @@ def _value_and_grad(
         return blockwise_value_and_grad(
             np, formula, operands, reduction, limit=_limit(operands), sum_block=_sum_block
         )
-    residual = cast(Elementwise, formula.residual)(
-        np, operands.prediction, operands.target, *operands.parameters
-    )
+    function: Any = formula.residual
+    residual = function(np, operands.prediction, operands.target, *operands.parameters)
     value = finish(np, _sum_of_squares(residual), residual.size, reduction)
     factor = gradient_factor(np, formula, residual.size, operands, reduction)
     is_slope = formula.slope is formula.residual

@@ -156,15 +156,15 @@ class TorchEngine(Engine):
 
     def value(self, formula: Formula, operands: Operands, reduction: Reduction) -> Array:
         way = self.way(formula, operands, reduction)
-        if way == "operators":
-            return super().value(formula, _with_tensors(operands), reduction)
-        if way == "root":
-            return self._norm(formula, operands, reduction)
         if way == "kernel":
             kernel: Any = _KERNELS[formula.value]
             prediction, target, *_ = operands
             loss = kernel(prediction, target, _REDUCTIONS[reduction.name], *operands.parameters)
             return loss if reduction.scale == 1.0 else reduction.scale * loss
+        if way == "operators":
+            return super().value(formula, _with_tensors(operands), reduction)
+        if way == "root":
+            return self._norm(formula, operands, reduction)
         if way == "whole":
             return _whole(formula, operands, reduction)
         if way == "blocks":

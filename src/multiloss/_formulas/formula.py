@@ -102,18 +102,19 @@ def log_ratio(xp: Namespace, difference: Array, smaller: Array) -> Array:
 _FAR = 2.0**60
 
 
-def split_far(xp: Namespace, residual: Array, scale: Parameter) -> tuple[Array, Array]:
-    """Return z = residual / scale, but zero where z² may overflow, and where that is.
+def split_far(xp: Namespace, residual: Array, scale: Parameter) -> tuple[Array, Array, Array]:
+    """Return r, z = r / scale, both zero where z² may overflow, and where that is.
 
     The residual is replaced before the division, so that its derivative cannot overflow either.
     """
     far = xp.abs(residual / scale) > _FAR
-    return xp.where(far, 0.0, residual) / scale, far
+    near = xp.where(far, 0.0, residual)
+    return near, near / scale, far
 
 
 def log1p_square(xp: Namespace, residual: Array, scale: Parameter) -> Array:
     """Return log(1 + z²) for z = residual / scale; where z² overflows, 2 (log |r| - log scale)."""
-    near, far = split_far(xp, residual, scale)
+    _, near, far = split_far(xp, residual, scale)
     distant = xp.log(xp.where(far, xp.abs(residual), 1.0)) - _log(xp, scale)
     return xp.where(far, 2.0 * distant, xp.log1p(near * near))
 

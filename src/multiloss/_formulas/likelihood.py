@@ -179,13 +179,11 @@ def _half_poisson_deviance(xp: Namespace, prediction: Array, target: Array) -> A
 
 def _near_poisson_deviance(xp: Namespace, prediction: Array, target: Array) -> tuple[Array, Array]:
     """Return where prediction and target are close, and half of the deviance there."""
-    is_positive = target > 0
-    count = xp.where(is_positive, target, 1.0)
-    residual = xp.where(is_positive, prediction, 1.0) - count
-    u = _relative_difference(residual, count)
+    residual = prediction - target
+    u = _relative_difference(residual, target)
     square = u * u
-    is_near = (xp.abs(u) < _SERIES_BELOW) & is_positive
-    return is_near, u * (residual - count * (square * _series(xp, square)))
+    is_near = (xp.abs(u) < _SERIES_BELOW) & (target > 0)
+    return is_near, u * (residual - target * (square * _series(xp, square)))
 
 
 def _poisson_unit_deviance_slope(xp: Namespace, prediction: Array, target: Array) -> Array:

@@ -73,15 +73,14 @@ smooth_absolute_error = Formula(
 # overflow, the limits δ |r| and ±δ.
 def _pseudo_huber_error(xp: Namespace, prediction: Array, target: Array, delta: Parameter) -> Array:
     residual = prediction - target
-    ratio, far = split_far(xp, residual, delta)
-    near = xp.where(far, 0.0, residual)
+    near, ratio, far = split_far(xp, residual, delta)
     value = near * (near / (1 + xp.sqrt(1 + ratio * ratio)))
     return xp.where(far, delta * xp.abs(residual), value)
 
 
 def _pseudo_huber_slope(xp: Namespace, prediction: Array, target: Array, delta: Parameter) -> Array:
     residual = prediction - target
-    ratio, far = split_far(xp, residual, delta)
+    _, ratio, far = split_far(xp, residual, delta)
     return xp.where(far, delta * sign(xp, residual), residual / xp.sqrt(1 + ratio * ratio))
 
 
@@ -126,7 +125,7 @@ def _cauchy_error(xp: Namespace, prediction: Array, target: Array, scale: Parame
 
 def _cauchy_slope(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
     residual = prediction - target
-    near, far = split_far(xp, residual, scale)
+    _, near, far = split_far(xp, residual, scale)
     # Where z² would overflow, and perhaps z too, the limit 2/r.
     return xp.where(far, 2 / xp.where(far, residual, 1.0), near / (1 + 0.5 * near * near) / scale)
 
@@ -142,7 +141,7 @@ cauchy_error = Formula("cauchy", _cauchy_error, _cauchy_slope, parameters=(_SCAL
 def _geman_mcclure_error(
     xp: Namespace, prediction: Array, target: Array, scale: Parameter
 ) -> Array:
-    ratio, far = split_far(xp, prediction - target, scale)
+    _, ratio, far = split_far(xp, prediction - target, scale)
     square = ratio**2
     reciprocal = 1 / (square + 4)
     near = xp.where(square > 4, 2 - 8 * reciprocal, 2 * square * reciprocal)  # noqa: PLR2004
@@ -153,7 +152,7 @@ def _geman_mcclure_slope(
     xp: Namespace, prediction: Array, target: Array, scale: Parameter
 ) -> Array:
     residual = prediction - target
-    near, far = split_far(xp, residual, scale)
+    _, near, far = split_far(xp, residual, scale)
     distant = xp.where(far, residual, 1.0) / scale
     reciprocal = 1 / (near * near + 4)
     # In an order in which neither the square of z² + 4 nor the cube of z overflows.
@@ -172,12 +171,12 @@ geman_mcclure_error = Formula(
 #
 # Where z² would overflow, the limits 1 and 0.
 def _welsch_error(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
-    near, far = split_far(xp, prediction - target, scale)
+    _, near, far = split_far(xp, prediction - target, scale)
     return xp.where(far, 1.0, -expm1(xp, -0.5 * near * near))
 
 
 def _welsch_slope(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
-    near, _ = split_far(xp, prediction - target, scale)
+    _, near, _ = split_far(xp, prediction - target, scale)
     return near * xp.exp(-0.5 * near * near) / scale
 
 
@@ -234,7 +233,7 @@ def _barron_slope(
     shape, width, square, welsch = _barron_shape(xp, alpha)
     root = xp.sqrt(width)
     # z / sqrt(1 + z²/b), at most sqrt(b), times a power of the size of the slope itself.
-    near, far = split_far(xp, residual, scale * root)
+    _, near, far = split_far(xp, residual, scale * root)
     bounded = root * xp.where(far, sign(xp, residual), near / xp.sqrt(1 + near * near))
     logarithm = log1p_square(xp, residual, scale * root)
     # As the square of its root, since the power may vanish where the quotient does not.

@@ -110,6 +110,8 @@ def mse(
     >>> ml.mse([0.5, 3.0], [1.0, float("nan")], where=[True, False])
     np.float64(0.25)
     """
+    if unknown:
+        raise TypeError(unknown_option(squared_error, unknown))
     return evaluate(
         squared_error,
         prediction,
@@ -122,7 +124,6 @@ def mse(
         half=half,
         broadcast=broadcast,
         empty=empty,
-        **unknown,
     )
 
 
@@ -202,7 +203,6 @@ def sse(
     >>> ml.sse([0.5, 3.0], [1.0, 1.0], half=False)
     np.float64(4.25)
     """
-    # Not passed on: a reduction, which is passed here, would be one too many.
     if unknown:
         raise TypeError(unknown_option(sum_of_squared_error, unknown))
     return evaluate(
