@@ -131,10 +131,9 @@ class TorchEngine(Engine):
             or (weight is not None and weight.requires_grad)
             or any(getattr(each, "requires_grad", False) for each in operands.parameters)
         )
-        is_large = _bytes(operands) > _WHOLE_BYTES
-        has_kernel = _KERNELS.get(formula.value) is not None
+        is_large = prediction.numel() * operands.dtype.itemsize > _WHOLE_BYTES
         if (
-            has_kernel
+            _KERNELS.get(formula.value) is not None
             and (others_are_tracked or not is_large)
             and _suits_kernel(operands, reduction)
         ):
@@ -269,10 +268,6 @@ def _blocks(formula: Formula, operands: Operands, reduction: Reduction) -> Array
 def _is_as_is(operands: Operands) -> bool:
     prediction, target, weight, where, _, dtype, *_ = operands
     return weight is None and where is None and prediction.dtype == target.dtype == dtype
-
-
-def _bytes(operands: Operands) -> int:
-    return int(operands.prediction.numel() * operands.dtype.itemsize)
 
 
 def _limit(operands: Operands) -> int:
