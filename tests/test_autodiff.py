@@ -167,7 +167,7 @@ def test_autodiff_at_extremes(name: str, library: str) -> None:
 @pytest.mark.parametrize("library", ["torch", "jax"])
 def test_branches_that_are_not_taken_do_not_leak(library: str) -> None:
     # (y - t)² of any sign, where the deviance of another power is not defined.
-    y, t = [1.0, 2.0, -3.0, 0.0, 1e30], [-1.0, 1.0, 2.0, 0.0, -1.0]
+    y, t = [1.0, 2.0, -3.0, 0.0, 1e30, 1e30], [-1.0, 1.0, 2.0, 0.0, -1.0, 1.0]
     if library == "torch":
         prediction = torch.tensor(y, requires_grad=True)
         loss: Any = ml.tweedie_deviance(prediction, torch.tensor(t), reduction="sum")
@@ -176,7 +176,7 @@ def test_branches_that_are_not_taken_do_not_leak(library: str) -> None:
         found: Any = prediction.grad
     else:
         found = jax.grad(ml.tweedie_deviance)(jnp.asarray(y), jnp.asarray(t), reduction="sum")
-    np.testing.assert_allclose(found, [4.0, 2.0, -10.0, 0.0, 2e30], rtol=1e-6)
+    np.testing.assert_allclose(found, [4.0, 2.0, -10.0, 0.0, 2e30, 2e30], rtol=1e-6)
 
 
 @pytest.mark.parametrize("library", ["torch", "jax"])
