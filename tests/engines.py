@@ -152,21 +152,21 @@ def _dask() -> Engine:
 
 
 @contextmanager
-def ways_of(engine: Engine) -> Iterator[list[str]]:
-    """Record in which way an engine computes each loss, by the name that it has for it."""
+def strategies_of(engine: Engine) -> Iterator[list[str]]:
+    """Record the strategy that an engine takes for each loss."""
     from multiloss._engines import engine_of
 
     own = type(engine_of("prediction", engine.array([1.0])))
-    ways: list[str] = []
+    names: list[str] = []
 
-    def way(self: Any, *arguments: Any) -> str:
-        ways.append(own_way(self, *arguments))
-        return ways[-1]
+    def run(self: Any, plan: Any, operands: Any) -> Any:
+        names.append(plan.strategy.name)
+        return own_run(self, plan, operands)
 
-    own_way = own.way
+    own_run = own.run
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(own, "way", way)
-        yield ways
+        patch.setattr(own, "run", run)
+        yield names
 
 
 ENGINES: dict[str, Callable[[], Engine]] = {

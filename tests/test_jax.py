@@ -107,7 +107,7 @@ def test_a_trace_costs_no_more_than_one_by_hand(differentiate: bool) -> None:
 
 
 def test_an_eager_call_is_compiled_once_per_shape_and_option() -> None:
-    from multiloss._engines._jax import _compiled
+    from multiloss._engines.jax import _compiled
 
     _compiled.cache_clear()
     prediction, target = jnp.asarray(PREDICTION), jnp.asarray(TARGETS)

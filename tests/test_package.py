@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from importlib.metadata import files, requires, version
 from pathlib import Path
 
@@ -45,62 +46,61 @@ def test_the_tests_above_can_fail(package: str) -> None:
 
 MODULES = sorted(str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py"))
 
-# Where engines are told apart, their own files, and the door, which reads host data with NumPy.
+# Where engines are told apart, their own files, and where host data is read.
 MAY_NAME_ENGINES = {
     "_engines/__init__.py",
-    "_engines/_jax.py",
-    "_engines/_numpy.py",
-    "_engines/_quiet.py",
-    "_engines/_torch.py",
-    "_operands.py",
+    "_engines/generic.py",
+    "_engines/jax.py",
+    "_engines/numpy.py",
+    "_engines/host.py",
+    "_engines/torch.py",
+    "_engines/torch_node.py",
+    "_engines/torch_private.py",
+    "_planning/operands.py",
     "torch.py",
 }
-# What each layer may import: itself never, and none that stands after it.
+# What each layer may import: itself and what stands before it.
 LAYERS = (
-    ("_numbers", "_typing"),
-    ("_shapes",),
-    ("_formulas", "_formulas.formula", "_reduction"),
-    (
-        "_formulas.absolute",
-        "_formulas.direction",
-        "_formulas.likelihood",
-        "_formulas.robust",
-        "_formulas.squared",
-        "_selection",
-    ),
-    ("_engines._blocks", "_engines._norms", "_engines._quiet", "_options"),
-    ("_engines._plain",),
-    ("_engines._base",),
-    ("_engines._jax", "_engines._numpy", "_engines._torch"),
-    ("_engines",),
-    ("_dtypes",),
-    ("_operands",),
-    ("_evaluation",),
-    ("_composition",),
-    (
-        "_losses",
-        "_losses.absolute",
-        "_losses.direction",
-        "_losses.likelihood",
-        "_losses.robust",
-        "_losses.squared",
-        "_own",
-    ),
-    ("torch", ""),
-    ("__main__",),
+    "_typing",
+    "_core",
+    "_strategies",
+    "_engines",
+    "_planning",
+    "_call",
+    "_losses",
+    "",
+    "__main__",
 )
+
+
+def module_of(file: str) -> str:
+    return file.removesuffix(".py").removesuffix("__init__").strip("/").replace("/", ".")
+
+
+def layer_of(file: str) -> int:
+    name = module_of(file).partition(".")[0]
+    return LAYERS.index("" if name == "torch" else name)
+
+
+def imports_of(file: str) -> set[str]:
+    """Return the modules of the package that a file imports, but for annotations."""
+    text = (SOURCE / file).read_text("utf-8").partition("if TYPE_CHECKING:")[0]
+    return set(re.findall(r"^ *from multiloss\.?(\S*) import", text, flags=re.MULTILINE))
+
+
+FILES = {module_of(file): file for file in MODULES}
 
 
 def test_every_module_is_looked_at() -> None:
     assert set(MODULES) > MAY_NAME_ENGINES
-    assert {_name(file) for file in MODULES} == {name for layer in LAYERS for name in layer}
+    assert {layer_of(file) for file in MODULES} == set(range(len(LAYERS)))
 
 
 @pytest.mark.parametrize("file", sorted(set(MODULES) - MAY_NAME_ENGINES))
 def test_engines_are_named_only_where_they_are_told_apart(file: str) -> None:
-    # Comments and docstrings may speak of them, but not in the formulas and the reduction.
+    # Comments and docstrings may speak of them, but not where a loss is taken apart and run.
     code = (SOURCE / file).read_text("utf-8")
-    if not file.startswith(("_formulas/", "_reduction.py")):
+    if not file.startswith(("_core/", "_strategies/")):
         code = re.sub(r'""".*?"""|#[^\n]*', "", code, flags=re.DOTALL)
     code = code.replace("array_api_compat", "")
     assert not ENGINE_NAMES.findall(code)
@@ -108,14 +108,14 @@ def test_engines_are_named_only_where_they_are_told_apart(file: str) -> None:
 
 @pytest.mark.parametrize("file", MODULES)
 def test_imports_point_one_way(file: str) -> None:
-    level = {name: k for k, layer in enumerate(LAYERS) for name in layer}
-    text = (SOURCE / file).read_text("utf-8")
-    imported = re.findall(r"^from multiloss\.?(\S*) import", text, flags=re.MULTILINE)
-    assert all(level[each] < level[_name(file)] for each in imported)
+    assert all(layer_of(FILES[each]) <= layer_of(file) for each in imports_of(file))
 
 
-def _name(file: str) -> str:
-    return file.removesuffix(".py").removesuffix("__init__").strip("/").replace("/", ".")
+def test_no_imports_in_a_circle() -> None:
+    graph = {name: imports_of(file) for name, file in FILES.items()}
+    # Inside of functions, since no engine is loaded before it is needed.
+    graph["_engines"] -= {"_engines.jax", "_engines.torch"}
+    assert tuple(TopologicalSorter(graph).static_order())
 
 
 def test_what_is_installed() -> None:
@@ -136,16 +136,16 @@ def test_stale_build_is_refused(tmp_path: Path) -> None:
     for folder in (fresh, stale):
         shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
     assert difference(fresh, stale) is None
-    (stale / "_formulas" / "squared.py").write_text("slope = 3\n")
-    assert difference(fresh, stale) == "_formulas/squared.py"
+    (stale / "_losses" / "squared.py").write_text("slope = 3\n")
+    assert difference(fresh, stale) == "_losses/squared.py"
     (fresh / "new.py").write_text("")
-    (stale / "_formulas" / "squared.py").unlink()
-    assert difference(fresh, stale) == "_formulas/squared.py"
+    (stale / "_losses" / "squared.py").unlink()
+    assert difference(fresh, stale) == "_losses/squared.py"
 
 
 def test_pytest_stops_at_a_stale_build(tmp_path: Path) -> None:
     shutil.copytree(SOURCE, tmp_path / "multiloss")
-    with (tmp_path / "multiloss" / "_shapes.py").open("a") as stale:
+    with (tmp_path / "multiloss" / "_planning" / "shapes.py").open("a") as stale:
         stale.write("STALE = True\n")
     command = [sys.executable, "-m", "pytest", "--collect-only", __file__]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
@@ -153,7 +153,10 @@ def test_pytest_stops_at_a_stale_build(tmp_path: Path) -> None:
         command, check=False, capture_output=True, text=True, env=environment
     )
     assert run.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "src/multiloss/_shapes.py is not what is installed; run 'make test-quick'" in run.stderr
+    assert (
+        "src/multiloss/_planning/shapes.py is not what is installed; run 'make test-quick'"
+        in run.stderr
+    )
 
 
 def test_lowest_versions_are_those_that_are_promised() -> None:

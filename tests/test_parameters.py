@@ -10,7 +10,7 @@ import pytest
 import multiloss as ml
 from engines import Engine
 from multiloss.__main__ import losses
-from multiloss._options import keywords_of
+from multiloss._planning.options import keywords_of
 from multiloss._typing import OPTION_NAMES, Options
 
 PREDICTION = np.array([[0.5, -1.25, 3.0], [2.0, 0.0, -0.75]])

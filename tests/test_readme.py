@@ -12,8 +12,8 @@ ROOT = Path(__file__).parent.parent
 KINDS = ("absolute", "direction", "likelihood", "robust", "squared")
 MODULES = (
     "multiloss",
-    "multiloss._evaluation",
-    "multiloss._own",
+    "multiloss._call",
+    "multiloss._losses.custom",
     *(f"multiloss._losses.{kind}" for kind in KINDS),
     "multiloss.torch",
 )

@@ -5,12 +5,13 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import array_api_strict
 import numpy as np
 import pytest
 
 import multiloss as ml
-from engines import Engine, ways_of
-from multiloss._engines._blocks import split
+from engines import Engine, strategies_of
+from multiloss._strategies.blocks import split
 
 pytestmark = pytest.mark.slow
 
@@ -63,14 +64,12 @@ def large_way(engine: Engine, options: Any) -> str:
     """Return the way of a large loss without a gradient."""
     if engine.name.startswith("jax"):
         return "compiled"
-    return (
-        "operators" if engine.name == "torch" and options.get("reduction") == "none" else "blocks"
-    )
+    return "whole" if engine.name == "torch" and options.get("reduction") == "none" else "blocks"
 
 
 def check(engine: Engine, prediction: Any, target: Any, options: Any, **arrays: Any) -> None:
     chosen = {**options, **{role: engine.asarray(array) for role, array in arrays.items()}}
-    with ways_of(engine) as ways:
+    with strategies_of(engine) as ways:
         alone = ml.mse(prediction, target, **chosen)
     if prediction.shape != LAYOUTS["strided"](PREDICTION).shape:
         assert ways == [large_way(engine, options)]
@@ -202,7 +201,6 @@ def test_the_family_in_blocks(
     loss: Any,
     options: Any,
     weighted: bool,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     operands: dict[str, Any] = {
         "prediction": np.abs(PREDICTION) + 0.5,
@@ -217,11 +215,9 @@ def test_the_family_in_blocks(
         arrays = {key: asarray(each) for key, each in {**operands, **parameters}.items()}
         return ml.value_and_grad(loss)(**arrays, **rest), loss(**arrays, **rest)
 
-    # Without a bound on a block, NumPy takes whole arrays.
-    with monkeypatch.context() as patch:
-        patch.setattr("multiloss._engines._numpy._ONE_BLOCK", PREDICTION.size)
-        (value, gradient), alone = run(np.asarray)
-    with ways_of(tuned_engine) as ways:
+    # An engine that nobody tuned for takes whole arrays.
+    (value, gradient), alone = run(array_api_strict.asarray)
+    with strategies_of(tuned_engine) as ways:
         (ours, slopes), ours_alone = run(lambda array: tuned_engine.array(array, str(array.dtype)))
     # The one of a norm is that of its root.
     assert ways[-1] == large_way(tuned_engine, options)

@@ -1,6 +1,6 @@
 """Regression losses, written once against the array API, for NumPy, PyTorch and JAX arrays."""
 
-from multiloss._evaluation import value_and_grad
+from multiloss._call import value_and_grad
 from multiloss._losses.absolute import (
     epsilon_insensitive,
     mae,
@@ -10,6 +10,7 @@ from multiloss._losses.absolute import (
     smape,
     wmape,
 )
+from multiloss._losses.custom import make_loss
 from multiloss._losses.direction import cosine_distance
 from multiloss._losses.likelihood import (
     gamma_deviance,
@@ -30,7 +31,6 @@ from multiloss._losses.robust import (
     welsch,
 )
 from multiloss._losses.squared import expectile, mse, msle, rmse, rmsle, sse
-from multiloss._own import make_loss
 
 __all__ = [
     "__version__",

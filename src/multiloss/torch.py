@@ -10,8 +10,7 @@ from torch.nn import Parameter
 from torch.nn.modules.loss import _Loss
 
 from multiloss._losses.squared import mse
-from multiloss._options import keywords_of, no_such_option
-from multiloss._reduction import checked_name
+from multiloss._planning.options import checked_reduction, keywords_of, no_such_option
 from multiloss._typing import Operand
 
 __all__ = ["MSELoss", "RegressionLoss", "SSELoss"]
@@ -96,7 +95,9 @@ class RegressionLoss(_Loss):
             )
         if "reduction" not in keywords.names:
             return None
-        return checked_name(options.pop("reduction", keywords.defaults.get("reduction", "mean")))
+        return checked_reduction(
+            options.pop("reduction", keywords.defaults.get("reduction", "mean"))
+        )
 
     def forward(self, prediction: Tensor, target: Operand, **options: Any) -> Tensor:
         """Return the loss."""
@@ -130,7 +131,7 @@ class _SquaredErrorLoss(_Loss):
     ) -> None:
         # PyTorch turns its two deprecated arguments into ``reduction``, with a warning.
         super().__init__(size_average, reduce, reduction)
-        checked_name(self.reduction)
+        checked_reduction(self.reduction)
 
     def forward(
         self,

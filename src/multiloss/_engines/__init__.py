@@ -11,24 +11,23 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from multiloss._engines._base import Engine
-from multiloss._engines._numpy import NUMPY, NumPyEngine, QuietEngine
+from multiloss._engines.base import Engine
+from multiloss._engines.generic import GenericEngine
+from multiloss._engines.host import NUMBERS
+from multiloss._engines.numpy import NUMPY, NumPyEngine
 
-__all__ = ["NUMBERS", "NUMPY", "Engine", "engine_of"]
-
-# The numbers without a dtype of their own, and a dtype of their kind.
-NUMBERS = {bool: "bool", int: "int32", float: "float32", complex: "complex64"}
+__all__ = ["NUMBERS", "NUMPY", "Engine", "engine_of", "is_list"]
 
 
 # Import statements, since Dynamo traces the look-up and does not follow importlib.
 def _torch() -> Engine:
-    from multiloss._engines._torch import ENGINE
+    from multiloss._engines.torch import ENGINE
 
     return ENGINE
 
 
 def _jax() -> Engine:
-    from multiloss._engines._jax import ENGINE
+    from multiloss._engines.jax import ENGINE
 
     return ENGINE
 
@@ -88,7 +87,7 @@ def _find_other_engine(role: str, value: object) -> Engine:
 
     if is_array_api_obj(value):
         namespace = array_namespace(value)
-        return _engine_of_namespace.setdefault(namespace, QuietEngine(namespace))
+        return _engine_of_namespace.setdefault(namespace, GenericEngine(namespace))
     if is_list(value) or isinstance(value, tuple(NUMBERS)) or hasattr(array_type, "__array__"):
         return NUMPY
     raise TypeError(

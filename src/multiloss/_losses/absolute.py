@@ -2,24 +2,40 @@
 
 from typing import Unpack
 
-from multiloss._composition import evaluate_wmape
-from multiloss._evaluation import evaluate
-from multiloss._formulas.absolute import (
-    absolute_error,
-    epsilon_insensitive_error,
-    norm_of_error,
-    pinball_error,
-    relative_error,
-    symmetric_relative_error,
+from multiloss._call import evaluate
+from multiloss._core.combinations import RATIO, ROOT
+from multiloss._core.loss import AT_LEAST_ONE, FRACTION, NOT_NEGATIVE, Loss, ParameterSpec
+from multiloss._core.measures import LARGEST
+from multiloss._core.terms import Term, difference, square
+from multiloss._losses.numerics import sign, stretched
+from multiloss._planning.options import NAN
+from multiloss._typing import (
+    OPTION_NAMES,
+    Array,
+    ArrayT,
+    Namespace,
+    Operand,
+    Options,
+    Parameter,
+    ReductionName,
+    WeightOptions,
 )
-from multiloss._formulas.squared import euclidean_norm
-from multiloss._reduction import NAN
-from multiloss._typing import ArrayT, Operand, Options, ReductionName, WeightOptions
 
 # The distance from 1 to the next number in double precision, on which scikit-learn settled.
 _EPSILON = 2.0**-52
 
-_SQUARE = 2.0
+
+# value = |y - t|
+# slope = sign(y - t), which is 0 at the kink
+def _mae(xp: Namespace, prediction: Array, target: Array) -> Array:
+    return xp.abs(prediction - target)
+
+
+def _mae_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
+    return sign(xp, prediction - target)
+
+
+MAE = Loss("mae", (Term(_mae, _mae_slope),))
 
 
 def mae(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
@@ -57,148 +73,46 @@ def mae(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> Arra
     >>> ml.mae([0.5, 3.0], [1.0, 1.0])
     np.float64(1.25)
     """
-    return evaluate(absolute_error, prediction, target, **options)
+    return evaluate(MAE, prediction, target, **options)
 
 
-def mape(
-    prediction: ArrayT, target: Operand, *, eps: Operand = _EPSILON, **options: Unpack[Options]
-) -> ArrayT:
-    r"""Return the mean absolute percentage error, \|y − t\| / \|t\|, without a factor 100.
-
-    .. math:: \frac{1}{\sum_i w_i} \sum_i \frac{w_i \, |y_i - t_i|}{\max(|t_i|, \epsilon)}
-
-    Parameters
-    ----------
-    prediction, target : array
-        As for :func:`mse`, real.
-    eps : float or array, default 2⁻⁵²
-        The smallest divisor, zero or positive.
-    **options
-        Those of :func:`mse` but for ``half``.
-
-    Returns
-    -------
-    array
-        As :func:`mse`, as a share: 0.05 is five per cent.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As :func:`mse`, if numbers are complex, and if ``eps`` is a negative number.
-
-    Notes
-    -----
-    Not differentiable where prediction and target are equal: the gradient there is 0.
-
-    Same definition: ``sklearn.metrics.mean_absolute_percentage_error``,
-    ``torchmetrics.functional.mean_absolute_percentage_error``.
-
-    torchmetrics has ``eps=1.17e-6``; ``keras.losses.mean_absolute_percentage_error`` is
-    ``100 * mape(..., eps=1e-7)``.
-
-    Examples
-    --------
-    >>> import multiloss as ml
-    >>> ml.mape([9.0, 3.0], [10.0, 2.0])
-    np.float64(0.3)
-    """
-    return evaluate(relative_error, prediction, target, eps, **options)
+# value = |y - t|^p
+# slope = p |y - t|^(p-1) sign(y - t)
+#
+# Where the residual is 0, the second derivative is infinite for p < 2; it is taken as 0 there, as
+# the first one is at the kink of p = 1.
+def _minkowski(xp: Namespace, prediction: Array, target: Array, p: Parameter) -> Array:
+    residual = prediction - target
+    if _is_smooth(p):
+        return xp.abs(residual) ** p
+    is_kink, distance = _safe_distance(xp, residual, p)
+    return xp.where(is_kink, 0.0 * residual, distance**p)
 
 
-def smape(
-    prediction: ArrayT, target: Operand, *, eps: Operand = _EPSILON, **options: Unpack[Options]
-) -> ArrayT:
-    r"""Return the symmetric mean absolute percentage error, 2 \|y − t\| / (\|y\| + \|t\|).
-
-    .. math:: \frac{1}{\sum_i w_i} \sum_i \frac{2 w_i \, |y_i - t_i|}{\max(|y_i| + |t_i|, \epsilon)}
-
-    Parameters
-    ----------
-    prediction, target : array
-        As for :func:`mse`, real.
-    eps : float or array, default 2⁻⁵²
-        The smallest divisor, zero or positive.
-    **options
-        Those of :func:`mse` but for ``half``.
-
-    Returns
-    -------
-    array
-        As :func:`mse`, as a share between 0 and 2.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As :func:`mse`, if numbers are complex, and if ``eps`` is a negative number.
-
-    Notes
-    -----
-    Not differentiable where prediction and target are equal, where the gradient is 0, and where the
-    prediction is 0, where it is the mean of those on both sides. A prediction with the wrong sign
-    has the loss 2 and no gradient. Far from the target the gradient is small, with all digits in
-    :func:`value_and_grad`; automatic differentiation takes it as a difference of two terms of the
-    size 1 / m, m being half of \|y\| + \|t\|, and is off by a unit in the last place of those.
-
-    Same definition: ``torchmetrics.functional.symmetric_mean_absolute_percentage_error``.
-
-    torchmetrics has ``eps=1.17e-6``. Others leave out the 2, and have a loss of up to 1: multiply
-    by ½ for theirs.
-
-    Examples
-    --------
-    >>> import multiloss as ml
-    >>> ml.smape([1.0, 3.0], [3.0, 3.0])
-    np.float64(0.5)
-    """
-    return evaluate(symmetric_relative_error, prediction, target, eps, **options)
+def _minkowski_slope(xp: Namespace, prediction: Array, target: Array, p: Parameter) -> Array:
+    residual = prediction - target
+    distance = xp.abs(residual) if _is_smooth(p) else _safe_distance(xp, residual, p)[1]
+    return p * distance ** (p - 1) * sign(xp, residual)
 
 
-def wmape(
-    prediction: ArrayT,
-    target: Operand,
-    *,
-    empty: Operand = NAN,
-    **options: Unpack[WeightOptions],
-) -> ArrayT:
-    r"""Return the weighted mean absolute percentage error, Σ \|y − t\| / Σ \|t\|.
+def _is_smooth(p: Parameter) -> bool:
+    return isinstance(p, float) and p >= 2  # noqa: PLR2004  as above
 
-    .. math:: \frac{\sum_i w_i \, |y_i - t_i|}{\sum_i w_i \, |t_i|}
 
-    Parameters
-    ----------
-    prediction, target : array
-        As for :func:`mse`, real.
-    empty : float or 0-d array, default nan
-        The result where all targets that count are zero, with a gradient of zero.
-    **options
-        ``weight``, ``where``, ``axis``, ``keepdims`` and ``broadcast``, as for :func:`mse`. There
-        is no ``reduction``: both sums belong to the definition.
+def _safe_distance(xp: Namespace, residual: Array, p: Parameter) -> tuple[Array, Array]:
+    """Return where the second derivative is infinite, and |y - t|, which is 1 there."""
+    is_kink = (residual == 0) & (p < 2)  # noqa: PLR2004  as above
+    return is_kink, xp.where(is_kink, 1.0, xp.abs(residual))
 
-    Returns
-    -------
-    array
-        As :func:`mse`, as a share: 0.05 is five per cent.
 
-    Raises
-    ------
-    ValueError, TypeError
-        As :func:`mse`, and if numbers are complex.
-
-    Notes
-    -----
-    Not differentiable where prediction and target are equal: the gradient there is 0.
-
-    Same definition: ``torchmetrics.functional.weighted_mean_absolute_percentage_error``.
-
-    torchmetrics divides by at least 1.17e-6.
-
-    Examples
-    --------
-    >>> import multiloss as ml
-    >>> ml.wmape([9.0, 3.0], [10.0, 2.0])
-    np.float64(0.16666666666666666)
-    """
-    return evaluate_wmape(prediction, target, empty=empty, **options)
+MINKOWSKI = Loss(
+    "minkowski",
+    (Term(_minkowski, _minkowski_slope),),
+    ROOT,
+    LARGEST,
+    parameters=(ParameterSpec("p", AT_LEAST_ONE),),
+)
+EUCLIDEAN = Loss("minkowski", (square(difference),), ROOT, LARGEST, options=("p", *OPTION_NAMES))
 
 
 def minkowski(
@@ -260,14 +174,38 @@ def minkowski(
     is_number = isinstance(p, (int, float))
     if not is_number and getattr(p, "shape", None) != ():
         raise ValueError(f"p is a {type(p).__name__}; pass one number, or a 0-d array")
-    if is_number and p == _SQUARE:
+    if is_number and p == 2:  # noqa: PLR2004  the square
         # It has a second derivative at zero, and runs faster.
-        return evaluate(
-            euclidean_norm, prediction, target, reduction=reduction, empty=empty, **options
-        )
-    return evaluate(
-        norm_of_error, prediction, target, p, reduction=reduction, empty=empty, **options
-    )
+        return evaluate(EUCLIDEAN, prediction, target, reduction=reduction, empty=empty, **options)
+    return evaluate(MINKOWSKI, prediction, target, p, reduction=reduction, empty=empty, **options)
+
+
+# value = max(|y - t| - ε, 0)
+# slope = sign(y - t) beyond ε, and 0 within and at both kinks
+#
+# As the distance from the nearest point of [-ε, ε], of which all derivatives are right.
+def _distance_to_tube(xp: Namespace, prediction: Array, target: Array, epsilon: Parameter) -> Array:
+    residual = prediction - target
+    return residual - xp.clip(residual, -epsilon, epsilon)
+
+
+def _epsilon_insensitive(
+    xp: Namespace, prediction: Array, target: Array, epsilon: Parameter
+) -> Array:
+    return xp.abs(_distance_to_tube(xp, prediction, target, epsilon))
+
+
+def _epsilon_insensitive_slope(
+    xp: Namespace, prediction: Array, target: Array, epsilon: Parameter
+) -> Array:
+    return sign(xp, _distance_to_tube(xp, prediction, target, epsilon))
+
+
+EPSILON_INSENSITIVE = Loss(
+    "epsilon_insensitive",
+    (Term(_epsilon_insensitive, _epsilon_insensitive_slope),),
+    parameters=(ParameterSpec("epsilon", NOT_NEGATIVE),),
+)
 
 
 def epsilon_insensitive(
@@ -310,7 +248,29 @@ def epsilon_insensitive(
     >>> ml.epsilon_insensitive([1.5, 3.0], [1.0, 3.1], epsilon=0.25)
     np.float64(0.125)
     """
-    return evaluate(epsilon_insensitive_error, prediction, target, epsilon, **options)
+    return evaluate(EPSILON_INSENSITIVE, prediction, target, epsilon, **options)
+
+
+#           (1 - q) |y - t|   where y > t
+# value  =        q |y - t|   elsewhere
+# slope  =  1 - q, -q, and 0 at the kink
+#
+# From |y - t|, whose derivative at the kink is 0 here; that of max(q r, (q - 1) r) is either end.
+def _pinball(xp: Namespace, prediction: Array, target: Array, q: Parameter) -> Array:
+    residual = prediction - target
+    distance = xp.abs(residual)
+    return xp.where(residual > 0, (1 - q) * distance, q * distance)
+
+
+def _pinball_slope(xp: Namespace, prediction: Array, target: Array, q: Parameter) -> Array:
+    residual = prediction - target
+    direction = sign(xp, residual)
+    return xp.where(residual > 0, (1 - q) * direction, q * direction)
+
+
+PINBALL = Loss(
+    "pinball", (Term(_pinball, _pinball_slope),), parameters=(ParameterSpec("q", FRACTION),)
+)
 
 
 def pinball(
@@ -357,4 +317,206 @@ def pinball(
     >>> ml.pinball(prediction, [[1.5], [3.0]], q=[[0.1, 0.5, 0.9]], broadcast=True, axis=0)
     array([0.125, 0.125, 0.125])
     """
-    return evaluate(pinball_error, prediction, target, q, **options)
+    return evaluate(PINBALL, prediction, target, q, **options)
+
+
+# value = |y - t| / max(|t|, ε)
+# slope = sign(y - t) / max(|t|, ε)
+def _mape(xp: Namespace, prediction: Array, target: Array, eps: Parameter) -> Array:
+    return xp.abs(prediction - target) / xp.clip(xp.abs(target), eps, None)
+
+
+def _mape_slope(xp: Namespace, prediction: Array, target: Array, eps: Parameter) -> Array:
+    return sign(xp, prediction - target) / xp.clip(xp.abs(target), eps, None)
+
+
+MAPE = Loss(
+    "mape",
+    (Term(_mape, _mape_slope),),
+    parameters=(ParameterSpec("eps", NOT_NEGATIVE),),
+)
+
+
+def mape(
+    prediction: ArrayT, target: Operand, *, eps: Operand = _EPSILON, **options: Unpack[Options]
+) -> ArrayT:
+    r"""Return the mean absolute percentage error, \|y − t\| / \|t\|, without a factor 100.
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i \frac{w_i \, |y_i - t_i|}{\max(|t_i|, \epsilon)}
+
+    Parameters
+    ----------
+    prediction, target : array
+        As for :func:`mse`, real.
+    eps : float or array, default 2⁻⁵²
+        The smallest divisor, zero or positive.
+    **options
+        Those of :func:`mse` but for ``half``.
+
+    Returns
+    -------
+    array
+        As :func:`mse`, as a share: 0.05 is five per cent.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`mse`, if numbers are complex, and if ``eps`` is a negative number.
+
+    Notes
+    -----
+    Not differentiable where prediction and target are equal: the gradient there is 0.
+
+    Same definition: ``sklearn.metrics.mean_absolute_percentage_error``,
+    ``torchmetrics.functional.mean_absolute_percentage_error``.
+
+    torchmetrics has ``eps=1.17e-6``; ``keras.losses.mean_absolute_percentage_error`` is
+    ``100 * mape(..., eps=1e-7)``.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.mape([9.0, 3.0], [10.0, 2.0])
+    np.float64(0.3)
+    """
+    return evaluate(MAPE, prediction, target, eps, **options)
+
+
+# m     = (|y| + |t|) / 2, and at least ε / 2
+# value = |y - t| / m
+# slope = sign(y - t) (|t| + sign(y) t) / (2 m²), or sign(y - t) / m where m is ε / 2
+#
+# The halves are added, since the sum may overflow. The slope is that of a quotient after everything
+# that cancels has been crossed out: with t on the other side of zero the value is constant.
+def _mean_magnitude(xp: Namespace, prediction: Array, target: Array) -> Array:
+    return 0.5 * xp.abs(prediction) + 0.5 * xp.abs(target)
+
+
+def _smape(xp: Namespace, prediction: Array, target: Array, eps: Parameter) -> Array:
+    magnitude = xp.clip(_mean_magnitude(xp, prediction, target), 0.5 * eps, None)
+    return xp.abs(prediction - target) / magnitude
+
+
+def _smape_slope(xp: Namespace, prediction: Array, target: Array, eps: Parameter) -> Array:
+    magnitude = _mean_magnitude(xp, prediction, target)
+    clipped = xp.clip(magnitude, 0.5 * eps, None)
+    shared = 0.5 * xp.abs(target) + 0.5 * sign(xp, prediction) * target
+    share = xp.where(magnitude > 0.5 * eps, shared / clipped, 1.0)
+    return sign(xp, prediction - target) * share / clipped
+
+
+SMAPE = Loss(
+    "smape",
+    (Term(_smape, _smape_slope),),
+    parameters=(ParameterSpec("eps", NOT_NEGATIVE),),
+)
+
+
+def smape(
+    prediction: ArrayT, target: Operand, *, eps: Operand = _EPSILON, **options: Unpack[Options]
+) -> ArrayT:
+    r"""Return the symmetric mean absolute percentage error, 2 \|y − t\| / (\|y\| + \|t\|).
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i \frac{2 w_i \, |y_i - t_i|}{\max(|y_i| + |t_i|, \epsilon)}
+
+    Parameters
+    ----------
+    prediction, target : array
+        As for :func:`mse`, real.
+    eps : float or array, default 2⁻⁵²
+        The smallest divisor, zero or positive.
+    **options
+        Those of :func:`mse` but for ``half``.
+
+    Returns
+    -------
+    array
+        As :func:`mse`, as a share between 0 and 2.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`mse`, if numbers are complex, and if ``eps`` is a negative number.
+
+    Notes
+    -----
+    Not differentiable where prediction and target are equal, where the gradient is 0, and where the
+    prediction is 0, where it is the mean of those on both sides. A prediction with the wrong sign
+    has the loss 2 and no gradient. Far from the target the gradient is small, with all digits in
+    :func:`value_and_grad`; automatic differentiation takes it as a difference of two terms of the
+    size 1 / m, m being half of \|y\| + \|t\|, and is off by a unit in the last place of those.
+
+    Same definition: ``torchmetrics.functional.symmetric_mean_absolute_percentage_error``.
+
+    torchmetrics has ``eps=1.17e-6``. Others leave out the 2, and have a loss of up to 1: multiply
+    by ½ for theirs.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.smape([1.0, 3.0], [3.0, 3.0])
+    np.float64(0.5)
+    """
+    return evaluate(SMAPE, prediction, target, eps, **options)
+
+
+# value = Σ w |y - t| / Σ w |t|
+def _absolute_target(xp: Namespace, prediction: Array, target: Array) -> Array:
+    return stretched(xp, xp.abs(target), prediction)
+
+
+WMAPE = Loss(
+    "wmape",
+    (*MAE.terms, Term(_absolute_target)),
+    RATIO,
+    reduction="sum",
+    options=tuple(each for each in OPTION_NAMES if each != "reduction"),
+)
+
+
+def wmape(
+    prediction: ArrayT,
+    target: Operand,
+    *,
+    empty: Operand = NAN,
+    **options: Unpack[WeightOptions],
+) -> ArrayT:
+    r"""Return the weighted mean absolute percentage error, Σ \|y − t\| / Σ \|t\|.
+
+    .. math:: \frac{\sum_i w_i \, |y_i - t_i|}{\sum_i w_i \, |t_i|}
+
+    Parameters
+    ----------
+    prediction, target : array
+        As for :func:`mse`, real.
+    empty : float or 0-d array, default nan
+        The result where all targets that count are zero, with a gradient of zero.
+    **options
+        ``weight``, ``where``, ``axis``, ``keepdims`` and ``broadcast``, as for :func:`mse`. There
+        is no ``reduction``: both sums belong to the definition.
+
+    Returns
+    -------
+    array
+        As :func:`mse`, as a share: 0.05 is five per cent.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`mse`, and if numbers are complex.
+
+    Notes
+    -----
+    Not differentiable where prediction and target are equal: the gradient there is 0.
+
+    Same definition: ``torchmetrics.functional.weighted_mean_absolute_percentage_error``.
+
+    torchmetrics divides by at least 1.17e-6.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.wmape([9.0, 3.0], [10.0, 2.0])
+    np.float64(0.16666666666666666)
+    """
+    return evaluate(WMAPE, prediction, target, empty=empty, **options)

@@ -1,9 +1,82 @@
 """The loss between two directions."""
 
-from typing import Unpack
+from typing import Any, Unpack
 
-from multiloss._composition import evaluate_cosine_distance
-from multiloss._typing import ArrayT, Axis, Operand, VectorOptions
+from multiloss._call import evaluate
+from multiloss._core.combinations import ROOT, Combination
+from multiloss._core.loss import Loss
+from multiloss._core.measures import LARGEST, Measure, Measured
+from multiloss._core.plan import Items, Plan
+from multiloss._core.sums import Factor, Sums, as_dtype_of
+from multiloss._core.terms import Term, difference, square
+from multiloss._losses.numerics import stretched
+from multiloss._typing import Array, ArrayT, Axis, Namespace, Operand, VectorOptions
+
+
+# û     = y / |y|, v̂ = t / |t|, d = Σ w |û - v̂|² / 2
+#
+# value = d, which is 1 - cos(y, t)
+# slope = (û - v̂ - d û) / |y|
+#
+# The difference of unit vectors keeps the digits that 1 - cos loses where they are nearly equal.
+# The lengths are measured first. A change of one y changes |y| for all, hence the last term of the
+# slope: with P = Σ w û², which is 1, the loss is 1 - ((P + 1) / 2 - d) / √P.
+def _prediction(xp: Namespace, prediction: Array, target: Array) -> Array:
+    return stretched(xp, 1.0 * prediction, target)
+
+
+def _target(xp: Namespace, prediction: Array, target: Array) -> Array:
+    return stretched(xp, 1.0 * target, prediction)
+
+
+_LENGTHS = tuple(
+    Loss("cosine_distance", (square(each),), ROOT, LARGEST) for each in (_prediction, _target)
+)
+
+
+def _unit(xp: Namespace, _: Plan, __: Items, first: Array, second: Array) -> tuple[Array, ...]:
+    """Return the lengths; where a vector is zero and has no direction; the distance there."""
+    no_direction = (first == 0) | (second == 0)
+    # Divided by infinity, both vectors are zero, and so is the gradient.
+    lengths = [xp.where(no_direction, xp.inf, each) for each in (first, second)]
+    # Not a number if the other length is not.
+    return *lengths, no_direction, 1.0 + 0.0 * (first + second)
+
+
+def _in_unit(
+    xp: Namespace,  # noqa: ARG001  as all
+    terms: tuple[Term, ...],
+    items: Items,
+    unit: tuple[Array, ...],
+) -> Measured:
+    first, second, *_ = unit
+    directions = items._replace(prediction=items.prediction / first, target=items.target / second)
+    return Measured(terms, directions, 1.0 / first)
+
+
+def _distance(xp: Namespace, sums: Sums, _: Any, __: Any, unit: tuple[Array, ...]) -> Array:
+    (distance,), (_, _, no_direction, instead) = sums.terms, unit
+    return as_dtype_of(xp, xp.where(no_direction, instead, distance), distance)
+
+
+def _distance_slopes(_: Namespace, sums: Sums, *__: Any) -> tuple[Factor, ...]:
+    (distance,) = sums.terms
+    return Factor(), Factor(-distance)
+
+
+def _half_square(xp: Namespace, prediction: Array, target: Array) -> Array:
+    residual = difference(xp, prediction, target)
+    return 0.5 * residual * residual
+
+
+COSINE_DISTANCE = Loss(
+    "cosine_distance",
+    (Term(_half_square, difference), Term(_prediction, _prediction, is_summed=False)),
+    Combination(_distance, _distance_slopes),
+    Measure(_unit, _in_unit, _LENGTHS),
+    reduction="sum",
+    options=("axis", "weight", "where", "keepdims", "broadcast"),
+)
 
 
 def cosine_distance(
@@ -55,4 +128,4 @@ def cosine_distance(
     >>> ml.cosine_distance([[1.0, 0.0], [3.0, 4.0]], [[0.0, 2.0], [3.0, 4.0]])
     array([1., 0.])
     """
-    return evaluate_cosine_distance(prediction, target, axis=axis, **options)
+    return evaluate(COSINE_DISTANCE, prediction, target, axis=axis, **options)

@@ -1,20 +1,103 @@
-"""Losses that are likelihoods or deviances."""
+"""Negative log-likelihoods, and deviances: twice the distance from the best log-likelihood.
 
+For the deviances the residual is taken first. The terms of the textbook cancel near a perfect
+prediction, down to no digit at all.
+"""
+
+import math
+from dataclasses import replace
 from typing import Unpack
 
-from multiloss._evaluation import evaluate
-from multiloss._formulas.likelihood import (
-    full_gaussian,
-    full_poisson,
-    full_poisson_of_log,
-    gamma_unit_deviance,
-    gaussian,
-    poisson,
-    poisson_of_log,
-    poisson_unit_deviance,
-    tweedie_unit_deviance,
+from multiloss._call import evaluate
+from multiloss._core.loss import NOT_NEGATIVE, Domain, Loss, ParameterSpec
+from multiloss._core.terms import Term
+from multiloss._losses.numerics import expm1_minus, expm1_ratio, exponential_series, log_ratio
+from multiloss._typing import (
+    OPTION_NAMES,
+    Array,
+    ArrayT,
+    Namespace,
+    Operand,
+    Options,
+    Parameter,
 )
-from multiloss._typing import ArrayT, Operand, Options
+
+_HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
+
+
+def _or_nan(xp: Namespace, valid: Array, values: Array, prediction: Array) -> Array:
+    """Return NaN where a value is not valid, of which the gradient is NaN too."""
+    one_or_zero = xp.astype(valid, prediction.dtype)
+    return xp.where(valid, values, prediction * (one_or_zero / one_or_zero))
+
+
+# value = exp(y) - t y
+# slope = exp(y) - t
+def _poisson_nll_of_log(xp: Namespace, prediction: Array, target: Array) -> Array:
+    return xp.exp(prediction) - target * prediction
+
+
+def _poisson_nll_of_log_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
+    return xp.exp(prediction) - target
+
+
+# value = y - t log(y), where 0 log(0) is 0
+# slope = 1 - t / y     =  (y - t) / y
+def _safe_rate(xp: Namespace, prediction: Array, target: Array) -> Array:
+    """Return the rate, with a one in the place of a zero that is right."""
+    return xp.where((target == 0) & (prediction == 0), 1.0, prediction)
+
+
+def _poisson_nll(xp: Namespace, prediction: Array, target: Array) -> Array:
+    rate = _safe_rate(xp, prediction, target)
+    logarithm = xp.log(xp.where(rate >= 0, rate, 1.0))
+    return _or_nan(xp, rate >= 0, prediction - target * logarithm, prediction)
+
+
+def _poisson_nll_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
+    rate = _safe_rate(xp, prediction, target)
+    return xp.where(prediction >= 0, (rate - target) / rate, xp.nan)
+
+
+# full value = value + t log(t) - t + log(2 π t) / 2   where t > 1
+#              value                                   elsewhere
+#
+# The term that does not depend on the prediction is Stirling's approximation of log(t!). It
+# cancels with most of a large value; what is left of a rate is d + log(2 π t) / 2, and of its
+# logarithm, with x = y - log(t), t (exp(x) - 1 - x) + log(2 π t) / 2.
+def _full_poisson_nll(xp: Namespace, prediction: Array, target: Array) -> Array:
+    is_large = target > 1
+    rate, count = (xp.where(is_large, each, 1.0) for each in (prediction, target))
+    logarithm = xp.log(count)
+    is_near, near = _near_poisson_deviance(xp, rate, count)
+    # Not the logarithm of a quotient, of which autodiff makes the square of a count.
+    far = rate - count - count * (xp.log(rate) - logarithm)
+    large = xp.where(is_near, near, far) + (0.5 * logarithm + _HALF_LOG_2_PI)
+    small = _poisson_nll(xp, *(xp.where(is_large, 1.0, each) for each in (prediction, target)))
+    return xp.where(is_large, large, small)
+
+
+def _full_poisson_nll_of_log(xp: Namespace, prediction: Array, target: Array) -> Array:
+    is_large = target > 1
+    count = xp.where(is_large, target, 1.0)
+    logarithm = xp.log(count)
+    excess = xp.where(is_large, prediction - logarithm, 0.0)
+    large = count * expm1_minus(xp, excess) + (0.5 * logarithm + _HALF_LOG_2_PI)
+    small = _poisson_nll_of_log(xp, xp.where(is_large, 0.0, prediction), target)
+    return xp.where(is_large, large, small)
+
+
+_POISSON_OPTIONS = ("log_input", "full", *OPTION_NAMES)
+POISSON_NLL_OF_LOG = Loss(
+    "poisson_nll",
+    (Term(_poisson_nll_of_log, _poisson_nll_of_log_slope),),
+    options=_POISSON_OPTIONS,
+)
+FULL_POISSON_NLL_OF_LOG = replace(
+    POISSON_NLL_OF_LOG, terms=(Term(_full_poisson_nll_of_log, _poisson_nll_of_log_slope),)
+)
+POISSON_NLL = replace(POISSON_NLL_OF_LOG, terms=(Term(_poisson_nll, _poisson_nll_slope),))
+FULL_POISSON_NLL = replace(POISSON_NLL, terms=(Term(_full_poisson_nll, _poisson_nll_slope),))
 
 
 def poisson_nll(
@@ -76,10 +159,46 @@ def poisson_nll(
     np.float64(1.0)
     """
     if log_input:
-        formula = full_poisson_of_log if full else poisson_of_log
+        formula = FULL_POISSON_NLL_OF_LOG if full else POISSON_NLL_OF_LOG
     else:
-        formula = full_poisson if full else poisson
+        formula = FULL_POISSON_NLL if full else POISSON_NLL
     return evaluate(formula, prediction, target, **options)
+
+
+# v     = the variance, and at least ε
+# value = (log(v) + (y - t)² / v) / 2
+# slope = (y - t) / v
+def _gaussian_nll(
+    xp: Namespace, prediction: Array, target: Array, variance: Array, eps: Parameter
+) -> Array:
+    residual = prediction - target
+    clipped = xp.clip(variance, eps, None)
+    # Halved before the product, which may overflow.
+    return 0.5 * xp.log(clipped) + residual / clipped * (0.5 * residual)
+
+
+def _full_gaussian_nll(
+    xp: Namespace, prediction: Array, target: Array, variance: Array, eps: Parameter
+) -> Array:
+    return _gaussian_nll(xp, prediction, target, variance, eps) + _HALF_LOG_2_PI
+
+
+def _gaussian_nll_slope(
+    xp: Namespace, prediction: Array, target: Array, variance: Array, eps: Parameter
+) -> Array:
+    return (prediction - target) / xp.clip(variance, eps, None)
+
+
+GAUSSIAN_NLL = Loss(
+    "gaussian_nll",
+    (Term(_gaussian_nll, _gaussian_nll_slope),),
+    parameters=(
+        ParameterSpec("variance", NOT_NEGATIVE, is_array=True),
+        ParameterSpec("eps", NOT_NEGATIVE),
+    ),
+    options=("full", *OPTION_NAMES),
+)
+FULL_GAUSSIAN_NLL = replace(GAUSSIAN_NLL, terms=(Term(_full_gaussian_nll, _gaussian_nll_slope),))
 
 
 def gaussian_nll(
@@ -136,8 +255,74 @@ def gaussian_nll(
     >>> ml.gaussian_nll([1.0, 2.0], [0.0, 0.0], variance=1.0)
     np.float64(1.25)
     """
-    formula = full_gaussian if full else gaussian
+    formula = FULL_GAUSSIAN_NLL if full else GAUSSIAN_NLL
     return evaluate(formula, prediction, target, variance, eps, **options)
+
+
+# The deviances are made of b - a - a log(b/a), which cancels where b is near a. There, with
+# u = (b - a) / (b + a), which has every digit of the residual, the logarithm is 2 atanh(u), whose
+# series begins with what cancels:
+#
+#     u (b - a - 2 a u² (1/3 + u²/5 + u⁴/7 + …))
+#
+# Elsewhere it is that of the quotient of the square roots, which does not overflow.
+_SERIES_BELOW = 0.2
+_ATANH_TERMS = {32: 5, 64: 12}  # the first term left out is below half a unit of the sum
+_MOST_ATANH_TERMS = 25  # of extended precision, whichever it is
+
+
+def _relative_difference(residual: Array, smaller: Array) -> Array:
+    """Return u = (b - a) / (b + a), given b - a and a, whose sum may overflow."""
+    half = 0.5 * residual
+    return half / (smaller + half)
+
+
+def _series(xp: Namespace, square: Array) -> Array:
+    """Return 2 (1/3 + u²/5 + u⁴/7 + …), given u²."""
+    terms = _ATANH_TERMS.get(xp.finfo(square.dtype).bits, _MOST_ATANH_TERMS)
+    series = 2 / (2 * terms + 1)
+    for k in range(terms - 1, 0, -1):
+        series = series * square + 2 / (2 * k + 1)
+    return series
+
+
+def _log_ratio_by_roots(xp: Namespace, above: Array, below: Array) -> Array:
+    """Return the logarithm of a quotient that may overflow, NaN where one of them is negative."""
+    return 2 * xp.log(xp.sqrt(above) / xp.sqrt(below))
+
+
+# value = 2 (y - t - t log(y/t)),  and 2 y where t = 0
+# slope = 2 (y - t) / y
+def _poisson_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
+    zero = (target == 0) & (prediction >= 0)
+    half = _half_poisson_deviance(xp, xp.where(zero, 1.0, prediction), xp.where(zero, 1.0, target))
+    return 2 * xp.where(zero, prediction, half)
+
+
+def _half_poisson_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
+    is_near, near = _near_poisson_deviance(xp, prediction, target)
+    far = prediction - target - target * _log_ratio_by_roots(xp, prediction, target)
+    return xp.where(is_near, near, far)
+
+
+def _near_poisson_deviance(xp: Namespace, prediction: Array, target: Array) -> tuple[Array, Array]:
+    """Return where prediction and target are close, and half of the deviance there."""
+    residual = prediction - target
+    u = _relative_difference(residual, target)
+    square = u * u
+    is_near = (xp.abs(u) < _SERIES_BELOW) & (target > 0)
+    return is_near, u * (residual - target * (square * _series(xp, square)))
+
+
+def _poisson_deviance_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
+    valid = (prediction >= 0) & (target >= 0)
+    rate = _safe_rate(xp, prediction, target)
+    return xp.where(valid, (rate - target) / rate, xp.nan)
+
+
+POISSON_DEVIANCE = Loss(
+    "poisson_deviance", (Term(_poisson_deviance, _poisson_deviance_slope, slope_scale=2.0),)
+)
 
 
 def poisson_deviance(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
@@ -179,7 +364,31 @@ def poisson_deviance(prediction: ArrayT, target: Operand, **options: Unpack[Opti
     >>> ml.poisson_deviance([1.0, 2.0], [0.0, 2.0])
     np.float64(1.0)
     """
-    return evaluate(poisson_unit_deviance, prediction, target, **options)
+    return evaluate(POISSON_DEVIANCE, prediction, target, **options)
+
+
+# value = 2 (t/y - 1 - log(t/y))
+# slope = 2 (y - t) / y²
+def _gamma_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
+    safe = xp.where(prediction == 0, xp.nan, prediction)
+    residual = target - safe
+    u = _relative_difference(residual, safe)
+    square = u * u
+    near = u * (residual / safe - square * _series(xp, square))
+    far = residual / safe - _log_ratio_by_roots(xp, xp.where(target == 0, xp.nan, target), safe)
+    is_near = (xp.abs(u) < _SERIES_BELOW) & (safe > 0)
+    return 2 * xp.where(is_near, near, far)
+
+
+def _gamma_deviance_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
+    valid = (prediction > 0) & (target > 0)
+    safe = xp.where(valid, prediction, 1.0)
+    return xp.where(valid, (prediction - target) / safe / safe, xp.nan)
+
+
+GAMMA_DEVIANCE = Loss(
+    "gamma_deviance", (Term(_gamma_deviance, _gamma_deviance_slope, slope_scale=2.0),)
+)
 
 
 def gamma_deviance(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
@@ -221,7 +430,120 @@ def gamma_deviance(prediction: ArrayT, target: Operand, **options: Unpack[Option
     >>> ml.gamma_deviance([1.0, 2.0], [1.0, 2.0])
     np.float64(0.0)
     """
-    return evaluate(gamma_unit_deviance, prediction, target, **options)
+    return evaluate(GAMMA_DEVIANCE, prediction, target, **options)
+
+
+# With l = log(y/t), and e(c) = (exp(c l) - 1) / c, which is l where c = 0:
+#
+# value = 2 ∫ (s - t) s^-p ds from t to y
+#       = 2 (y^(2-p)/(2-p) - t y^(1-p)/(1-p) + t^(2-p)/((1-p)(2-p)))   where p is not 1 or 2
+#       = 2 t^(2-p) (e(2-p) - e(1-p))                                  where t > 0, for every p
+#       = (y - t)²                                                     where p = 0, of any sign
+# slope = 2 (y - t) y^-p
+#
+# Where l is small, the difference of the two e is Σ l^k/k! ((2-p)^(k-1) - (1-p)^(k-1)) from k = 2
+# on. Elsewhere either y or t stands before the difference, so that no exponential in it is large.
+# Where t is not positive, the last term of the second line is left out: it is 0 there. A power is
+# taken as the square of its root, since it may overflow or vanish where the product does not.
+_POWER = Domain(
+    "a finite number of at most 0 or at least 1",
+    lambda value: ((value <= 0) | (value >= 1)) & (value > -math.inf) & (value < math.inf),
+)
+
+
+def _tweedie_deviance(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
+    is_general = (prediction > 0) & (target > 0) & (power != 0)
+    general = _tweedie_of_positives(
+        xp, xp.where(is_general, prediction, 1.0), xp.where(is_general, target, 1.0), power
+    )
+    is_bare = (prediction > 0) & (target <= 0) & (power != 0)
+    bare = _tweedie_without_target(xp, xp.where(is_bare, prediction, 1.0), target, power)
+    result = 2 * xp.where(is_bare, bare, general)
+    is_valid = _is_tweedie(prediction, target, power) | (power == 0)
+    result = _or_nan(xp, is_valid, result, prediction)
+    residual = prediction - target
+    return xp.where(power == 0, residual * residual, result)
+
+
+def _tweedie_deviance_slope(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
+    residual = prediction - target
+    root = xp.where(prediction > 0, prediction, 1.0) ** (-0.5 * power)
+    # One that overflows meets a zero at a perfect prediction.
+    root = xp.where((residual == 0) & (root == xp.inf), 1.0, root)
+    slope = xp.where(_is_tweedie(prediction, target, power), residual * root * root, xp.nan)
+    return xp.where(power == 0, residual, slope)
+
+
+def _is_tweedie(prediction: Array, target: Array, power: Array) -> Array:
+    """Tell where there is a deviance: of positive predictions, and of targets by the power."""
+    is_zero = (target == 0) & (power < 2)  # noqa: PLR2004  as above
+    return (prediction > 0) & ((target > 0) | is_zero | ((target < 0) & (power < 0)))
+
+
+def _tweedie_of_positives(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
+    lower, upper = 1 - power, 2 - power
+    ratio = _log_ratio_of_positives(xp, prediction, target)
+    near = xp.abs(ratio) * (1 + xp.abs(lower)) < 0.5  # noqa: PLR2004  where the series converges fast
+    small, large = xp.where(near, ratio, 0.0), xp.where(near, 1.0, ratio)
+    # Before the difference stands t, or where exp((2-p) l) is large, y.
+    from_prediction = upper * large > 0
+    base = xp.where(from_prediction & ~near, prediction, target)
+    root = base ** (0.5 * upper)
+    difference = xp.where(
+        near,
+        0.5 * small * small * exponential_series(xp, lower, small),
+        _tweedie_difference(xp, lower, large, from_prediction),
+    )
+    # One that overflows meets a zero at a perfect prediction.
+    root = xp.where((difference == 0) & (root == xp.inf), 1.0, root)
+    return root * difference * root
+
+
+_CLOSE = 2.0**20
+
+
+def _log_ratio_of_positives(xp: Namespace, prediction: Array, target: Array) -> Array:
+    """Return log(y/t) of positive numbers, of which the quotient may overflow."""
+    residual, smaller = prediction - target, xp.minimum(prediction, target)
+    close = xp.abs(residual) < _CLOSE * smaller
+    near = log_ratio(xp, xp.where(close, residual, 0.0), xp.where(close, smaller, 1.0))
+    # Far apart, the two logarithms do not cancel.
+    return xp.where(close, near, xp.log(prediction) - xp.log(target))
+
+
+def _tweedie_difference(xp: Namespace, lower: Array, ratio: Array, from_prediction: Array) -> Array:
+    """Return e(c + 1) - e(c) for the lower of the two c; or that times exp(-(c + 1) l).
+
+    With x = l, or in the second case -l, and e of x:
+
+    first     e(c + 1) - e(c)
+    second    exp(x) e(c) - e(c + 1)     where exp(c x) is small
+              -exp((c + 1) x) e'(c) - e(c + 1)     elsewhere, with e' of -x
+    """
+    upper = lower + 1
+    x = xp.where(from_prediction, -ratio, ratio)
+    turned = from_prediction & (lower * x > 0)
+    factor = xp.exp(xp.where(turned, upper * x, xp.where(from_prediction, x, 0.0)))
+    other = factor * expm1_ratio(xp, lower, xp.where(turned, -x, x))
+    difference = expm1_ratio(xp, upper, x) - xp.where(turned, -other, other)
+    return xp.where(from_prediction, -difference, difference)
+
+
+def _tweedie_without_target(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
+    lower, upper = 1 - power, 2 - power
+    # Only a power below 0 has targets below 0. Elsewhere the exponents may be 0.
+    shift = xp.where(target < 0, target, 0.0)
+    lower = xp.where(power < 0, lower, 1.0)
+    upper = xp.where(upper == 0, 1.0, upper)
+    lower_root, upper_root = prediction ** (0.5 * lower), prediction ** (0.5 * upper)
+    return upper_root * upper_root / upper - shift * lower_root * lower_root / lower
+
+
+TWEEDIE_DEVIANCE = Loss(
+    "tweedie_deviance",
+    (Term(_tweedie_deviance, _tweedie_deviance_slope, slope_scale=2.0),),
+    parameters=(ParameterSpec("power", _POWER, is_array=True),),
+)
 
 
 def tweedie_deviance(
@@ -276,4 +598,4 @@ def tweedie_deviance(
     >>> ml.tweedie_deviance([4.0], [1.0])
     np.float64(9.0)
     """
-    return evaluate(tweedie_unit_deviance, prediction, target, power, **options)
+    return evaluate(TWEEDIE_DEVIANCE, prediction, target, power, **options)

@@ -2,19 +2,34 @@
 
 from typing import Unpack
 
-from multiloss._evaluation import evaluate
-from multiloss._formulas.robust import (
-    barron_error,
-    cauchy_error,
-    geman_mcclure_error,
-    huber_error,
-    log_cosh_error,
-    pseudo_huber_error,
-    smooth_absolute_error,
-    tukey_error,
-    welsch_error,
-)
-from multiloss._typing import ArrayT, Operand, Options
+from multiloss._call import evaluate
+from multiloss._core.loss import BELOW_INFINITY, FINITE_POSITIVE, POSITIVE, Loss, ParameterSpec
+from multiloss._core.terms import Term
+from multiloss._losses.numerics import expm1, expm1_ratio, log1p_square, sign, split_far
+from multiloss._typing import Array, ArrayT, Namespace, Operand, Options, Parameter
+
+_SQRT2 = 2**0.5
+_LOG2 = 0.6931471805599453
+
+
+# r = y - t, and c = r clipped to [-δ, δ]
+#
+#           r² / 2          where |r| <= δ
+# value  =  δ (|r| - δ/2)   elsewhere        =  c (r - c/2)
+# slope  =  c
+#
+# One expression for both branches, without |r|, whose second derivative at 0 would be missing.
+def _huber_slope(xp: Namespace, prediction: Array, target: Array, delta: Parameter) -> Array:
+    return xp.clip(prediction - target, -delta, delta)
+
+
+def _huber(xp: Namespace, prediction: Array, target: Array, delta: Parameter) -> Array:
+    residual = prediction - target
+    clipped = xp.clip(residual, -delta, delta)
+    return clipped * (residual - 0.5 * clipped)
+
+
+HUBER = Loss("huber", (Term(_huber, _huber_slope),), parameters=(ParameterSpec("delta", POSITIVE),))
 
 
 def huber(
@@ -66,7 +81,28 @@ def huber(
     >>> ml.huber([0.5, 3.0], [0.0, 0.0])
     np.float64(1.3125)
     """
-    return evaluate(huber_error, prediction, target, delta, **options)
+    return evaluate(HUBER, prediction, target, delta, **options)
+
+
+# c = r / β clipped to [-1, 1]
+#
+# value = that of Huber, divided by β  =  c (r - β c/2)
+# slope = c
+def _smooth_l1(xp: Namespace, prediction: Array, target: Array, beta: Parameter) -> Array:
+    residual = prediction - target
+    clipped = xp.clip(residual / beta, -1.0, 1.0)
+    return clipped * (residual - 0.5 * beta * clipped)
+
+
+def _smooth_l1_slope(xp: Namespace, prediction: Array, target: Array, beta: Parameter) -> Array:
+    return xp.clip((prediction - target) / beta, -1.0, 1.0)
+
+
+SMOOTH_L1 = Loss(
+    "smooth_l1",
+    (Term(_smooth_l1, _smooth_l1_slope),),
+    parameters=(ParameterSpec("beta", FINITE_POSITIVE),),
+)
 
 
 def smooth_l1(
@@ -114,7 +150,34 @@ def smooth_l1(
     >>> ml.smooth_l1([1.0, 3.0], [0.0, 0.0], beta=2.0)
     np.float64(1.125)
     """
-    return evaluate(smooth_absolute_error, prediction, target, beta, **options)
+    return evaluate(SMOOTH_L1, prediction, target, beta, **options)
+
+
+# z = (y - t) / δ
+#
+# value = δ² (sqrt(1 + z²) - 1)  =  r² / (1 + sqrt(1 + z²))
+# slope = r / sqrt(1 + z²)
+#
+# The second form of the value neither cancels nor asks for the digits of a tiny z. Where z² would
+# overflow, the limits δ |r| and ±δ.
+def _pseudo_huber(xp: Namespace, prediction: Array, target: Array, delta: Parameter) -> Array:
+    residual = prediction - target
+    near, ratio, far = split_far(xp, residual, delta)
+    value = near * (near / (1 + xp.sqrt(1 + ratio * ratio)))
+    return xp.where(far, delta * xp.abs(residual), value)
+
+
+def _pseudo_huber_slope(xp: Namespace, prediction: Array, target: Array, delta: Parameter) -> Array:
+    residual = prediction - target
+    _, ratio, far = split_far(xp, residual, delta)
+    return xp.where(far, delta * sign(xp, residual), residual / xp.sqrt(1 + ratio * ratio))
+
+
+PSEUDO_HUBER = Loss(
+    "pseudo_huber",
+    (Term(_pseudo_huber, _pseudo_huber_slope),),
+    parameters=(ParameterSpec("delta", FINITE_POSITIVE),),
+)
 
 
 def pseudo_huber(
@@ -165,7 +228,30 @@ def pseudo_huber(
     >>> ml.pseudo_huber([0.75], [0.0])
     np.float64(0.25)
     """
-    return evaluate(pseudo_huber_error, prediction, target, delta, **options)
+    return evaluate(PSEUDO_HUBER, prediction, target, delta, **options)
+
+
+# value = log(cosh(r))  =  log1p(2 sinh²(r/2))
+# slope = tanh(r)
+#
+# cosh(r) is 1 for small residuals and overflows for large ones. The second form keeps every digit
+# of the former; beyond 20 the value is |r| - log 2, from which it differs by exp(-40).
+_LOG_COSH_IS_LINEAR = 20.0
+
+
+def _log_cosh(xp: Namespace, prediction: Array, target: Array) -> Array:
+    residual = prediction - target
+    distance = xp.abs(residual)
+    linear = distance > _LOG_COSH_IS_LINEAR
+    half_sine = xp.sinh(0.5 * xp.where(linear, 0.0, residual))
+    return xp.where(linear, distance - _LOG2, xp.log1p(2 * half_sine * half_sine))
+
+
+def _log_cosh_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
+    return xp.tanh(prediction - target)
+
+
+LOG_COSH = Loss("log_cosh", (Term(_log_cosh, _log_cosh_slope),))
 
 
 def log_cosh(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
@@ -207,7 +293,26 @@ def log_cosh(prediction: ArrayT, target: Operand, **options: Unpack[Options]) ->
     >>> ml.log_cosh([100.0], [0.0])
     np.float64(99.30685281944005)
     """
-    return evaluate(log_cosh_error, prediction, target, **options)
+    return evaluate(LOG_COSH, prediction, target, **options)
+
+
+# z = (y - t) / scale
+#
+# value = log(1 + z²/2)
+# slope = z / (1 + z²/2) / scale
+def _cauchy(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
+    return log1p_square(xp, prediction - target, _SQRT2 * scale)
+
+
+def _cauchy_slope(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
+    residual = prediction - target
+    _, near, far = split_far(xp, residual, scale)
+    # Where z² would overflow, and perhaps z too, the limit 2/r.
+    return xp.where(far, 2 / xp.where(far, residual, 1.0), near / (1 + 0.5 * near * near) / scale)
+
+
+_SCALE = ParameterSpec("scale", FINITE_POSITIVE)
+CAUCHY = Loss("cauchy", (Term(_cauchy, _cauchy_slope),), parameters=(_SCALE,))
 
 
 def cauchy(
@@ -253,7 +358,37 @@ def cauchy(
     >>> ml.cauchy([2.0], [0.0])
     np.float64(1.0986122886681096)
     """
-    return evaluate(cauchy_error, prediction, target, scale, **options)
+    return evaluate(CAUCHY, prediction, target, scale, **options)
+
+
+# value = 2 z² / (z² + 4)  =  2 - 8 / (z² + 4)
+# slope = 16 z / (z² + 4)² / scale
+#
+# The second form where it is the one whose derivative does not cancel.
+def _geman_mcclure(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
+    _, ratio, far = split_far(xp, prediction - target, scale)
+    square = ratio**2
+    reciprocal = 1 / (square + 4)
+    near = xp.where(square > 4, 2 - 8 * reciprocal, 2 * square * reciprocal)  # noqa: PLR2004
+    return xp.where(far, 2.0, near)
+
+
+def _geman_mcclure_slope(
+    xp: Namespace, prediction: Array, target: Array, scale: Parameter
+) -> Array:
+    residual = prediction - target
+    _, near, far = split_far(xp, residual, scale)
+    distant = xp.where(far, residual, 1.0) / scale
+    reciprocal = 1 / (near * near + 4)
+    # In an order in which neither the square of z² + 4 nor the cube of z overflows.
+    return (
+        16 * xp.where(far, 1 / distant / distant / distant, near * reciprocal * reciprocal) / scale
+    )
+
+
+GEMAN_MCCLURE = Loss(
+    "geman_mcclure", (Term(_geman_mcclure, _geman_mcclure_slope),), parameters=(_SCALE,)
+)
 
 
 def geman_mcclure(
@@ -299,7 +434,24 @@ def geman_mcclure(
     >>> ml.geman_mcclure([2.0], [0.0])
     np.float64(1.0)
     """
-    return evaluate(geman_mcclure_error, prediction, target, scale, **options)
+    return evaluate(GEMAN_MCCLURE, prediction, target, scale, **options)
+
+
+# value = 1 - exp(-z²/2)
+# slope = z exp(-z²/2) / scale
+#
+# Where z² would overflow, the limits 1 and 0.
+def _welsch(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
+    _, near, far = split_far(xp, prediction - target, scale)
+    return xp.where(far, 1.0, -expm1(xp, -0.5 * near * near))
+
+
+def _welsch_slope(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
+    _, near, _ = split_far(xp, prediction - target, scale)
+    return near * xp.exp(-0.5 * near * near) / scale
+
+
+WELSCH = Loss("welsch", (Term(_welsch, _welsch_slope),), parameters=(_SCALE,))
 
 
 def welsch(
@@ -344,7 +496,30 @@ def welsch(
     >>> ml.welsch([1.0], [0.0])
     np.float64(0.3934693402873666)
     """
-    return evaluate(welsch_error, prediction, target, scale, **options)
+    return evaluate(WELSCH, prediction, target, scale, **options)
+
+
+# c = r clipped to [-scale, scale], and s = (c / scale)²
+#
+# value = scale²/6 (1 - (1 - s)³)  =  c²/6 (3 + s (s - 3))
+# slope = c (1 - s)²
+def _tukey_biweight(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
+    clipped = xp.clip(prediction - target, -scale, scale)
+    square = (clipped / scale) ** 2
+    return clipped * clipped * ((3 + square * (square - 3)) / 6)
+
+
+def _tukey_biweight_slope(
+    xp: Namespace, prediction: Array, target: Array, scale: Parameter
+) -> Array:
+    clipped = xp.clip(prediction - target, -scale, scale)
+    ratio = clipped / scale
+    return clipped * ((1 - ratio) * (1 + ratio)) ** 2
+
+
+TUKEY_BIWEIGHT = Loss(
+    "tukey_biweight", (Term(_tukey_biweight, _tukey_biweight_slope),), parameters=(_SCALE,)
+)
 
 
 def tukey_biweight(
@@ -390,7 +565,62 @@ def tukey_biweight(
     >>> ml.tukey_biweight([6.0, 12.0], [0.0, 0.0], scale=6.0)
     np.float64(6.0)
     """
-    return evaluate(tukey_error, prediction, target, scale, **options)
+    return evaluate(TUKEY_BIWEIGHT, prediction, target, scale, **options)
+
+
+# z = (y - t) / scale, and b = |α - 2|
+#
+#           z²/2                             where α = 2
+# value  =  log(1 + z²/2)                    where α = 0
+#           1 - exp(-z²/2)                   where α = -∞
+#           b/α ((1 + z²/b)^(α/2) - 1)       elsewhere
+# slope  =  z (1 + z²/b)^(α/2 - 1) / scale
+#
+# With l = log(1 + z²/b) the last line of the value is b/2 (exp(c l) - 1)/c for c = α/2, which is
+# the second one where α = 0, and keeps its digits nearby. The slope is a power of the root instead,
+# (z / sqrt(1 + z²/b)) exp((α - 1)/2 l), of which no factor overflows before the product.
+def _barron(
+    xp: Namespace, prediction: Array, target: Array, alpha: Array, scale: Parameter
+) -> Array:
+    residual = prediction - target
+    shape, width, square, welsch = _barron_shape(xp, alpha)
+    logarithm = log1p_square(xp, residual, scale * xp.sqrt(width))
+    general = 0.5 * width * expm1_ratio(xp, 0.5 * shape, logarithm)
+    # Each branch without the numbers of another, whose square may overflow.
+    ratio = xp.where(square, residual, 0.0) / scale
+    result = xp.where(square, 0.5 * ratio * ratio, general)
+    return xp.where(welsch, _welsch(xp, xp.where(welsch, residual, 0.0), 0.0, scale), result)
+
+
+def _barron_slope(
+    xp: Namespace, prediction: Array, target: Array, alpha: Array, scale: Parameter
+) -> Array:
+    residual = prediction - target
+    shape, width, square, welsch = _barron_shape(xp, alpha)
+    root = xp.sqrt(width)
+    # z / sqrt(1 + z²/b), at most sqrt(b), times a power of the size of the slope itself.
+    _, near, far = split_far(xp, residual, scale * root)
+    bounded = root * xp.where(far, sign(xp, residual), near / xp.sqrt(1 + near * near))
+    logarithm = log1p_square(xp, residual, scale * root)
+    # As the square of its root, since the power may vanish where the quotient does not.
+    power = xp.exp(0.25 * (shape - 1) * logarithm)
+    general = bounded * power / scale * power
+    result = xp.where(square, residual / scale / scale, general)
+    return xp.where(welsch, _welsch_slope(xp, residual, 0.0, scale), result)
+
+
+def _barron_shape(xp: Namespace, alpha: Array) -> tuple[Array, Array, Array, Array]:
+    """Return α and b, made safe for the general branch, and where α is 2 or -∞."""
+    square, welsch = alpha == 2, alpha == -xp.inf  # noqa: PLR2004  as above
+    shape = xp.where(square | welsch, 0.0, alpha)
+    return shape, xp.abs(shape - 2), square, welsch
+
+
+BARRON = Loss(
+    "barron",
+    (Term(_barron, _barron_slope),),
+    parameters=(ParameterSpec("alpha", BELOW_INFINITY, is_array=True), _SCALE),
+)
 
 
 def barron(
@@ -454,4 +684,4 @@ def barron(
     >>> ml.barron([2.0], [0.0], alpha=-2.0)
     np.float64(1.0)
     """
-    return evaluate(barron_error, prediction, target, alpha, scale, **options)
+    return evaluate(BARRON, prediction, target, alpha, scale, **options)

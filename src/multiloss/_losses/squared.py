@@ -1,19 +1,38 @@
 """Losses that are squares."""
 
+from dataclasses import replace
 from typing import Never, Unpack
 
-from multiloss._evaluation import evaluate
-from multiloss._formulas.squared import (
-    expectile_error,
-    root_of_squared_error,
-    root_of_squared_log_error,
-    squared_error,
-    squared_log_error,
-    sum_of_squared_error,
+from multiloss._call import evaluate
+from multiloss._core.combinations import ROOT
+from multiloss._core.loss import FRACTION, Loss, ParameterSpec
+from multiloss._core.measures import LARGEST
+from multiloss._core.terms import Term, difference, square
+from multiloss._losses.numerics import log_ratio
+from multiloss._planning.options import NAN
+from multiloss._typing import (
+    OPTION_NAMES,
+    Array,
+    ArrayT,
+    Axis,
+    Namespace,
+    Operand,
+    Options,
+    Parameter,
+    ReductionName,
 )
-from multiloss._options import unknown_option
-from multiloss._reduction import NAN
-from multiloss._typing import ArrayT, Axis, Operand, Options, ReductionName
+
+# value = |y - t|²
+# slope = 2 (y - t)
+MSE = Loss("mse", (square(difference),), takes_complex=True, options=(*OPTION_NAMES, "half"))
+HALF_MSE = replace(MSE, scale=0.5)
+SSE = replace(
+    MSE,
+    name="sse",
+    reduction="sum",
+    options=("weight", "where", "axis", "keepdims", "half", "broadcast"),
+)
+HALF_SSE = replace(SSE, scale=0.5)
 
 
 def mse(
@@ -110,10 +129,8 @@ def mse(
     >>> ml.mse([0.5, 3.0], [1.0, float("nan")], where=[True, False])
     np.float64(0.25)
     """
-    if unknown:
-        raise TypeError(unknown_option(squared_error, unknown))
     return evaluate(
-        squared_error,
+        HALF_MSE if half else MSE,
         prediction,
         target,
         weight=weight,
@@ -121,9 +138,9 @@ def mse(
         axis=axis,
         keepdims=keepdims,
         reduction=reduction,
-        half=half,
         broadcast=broadcast,
         empty=empty,
+        **unknown,
     )
 
 
@@ -203,20 +220,21 @@ def sse(
     >>> ml.sse([0.5, 3.0], [1.0, 1.0], half=False)
     np.float64(4.25)
     """
-    if unknown:
-        raise TypeError(unknown_option(sum_of_squared_error, unknown))
     return evaluate(
-        sum_of_squared_error,
+        HALF_SSE if half else SSE,
         prediction,
         target,
         weight=weight,
         where=where,
         axis=axis,
         keepdims=keepdims,
-        reduction="sum",
-        half=half,
         broadcast=broadcast,
+        **unknown,
     )
+
+
+# value = the root of the mean of |y - t|²
+RMSE = Loss("rmse", (square(difference),), ROOT, LARGEST, takes_complex=True)
 
 
 def rmse(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
@@ -261,7 +279,26 @@ def rmse(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> Arr
     >>> ml.rmse([3.0, 4.0], [0.0, 0.0], reduction="sum")
     np.float64(5.0)
     """
-    return evaluate(root_of_squared_error, prediction, target, **options)
+    return evaluate(RMSE, prediction, target, **options)
+
+
+# residual = log(1 + y) - log(1 + t)
+# value    = residual²
+# slope    = 2 residual / (1 + y)
+#
+# Not a number where y < -1 or t < -1, also where both are: then 1 + y and 1 + t have a quotient.
+def _log_residual(xp: Namespace, prediction: Array, target: Array) -> Array:
+    smaller = 1 + xp.minimum(prediction, target)
+    smaller = xp.where(smaller >= 0, smaller, xp.nan)
+    return log_ratio(xp, prediction - target, smaller)
+
+
+def _log_residual_slope(xp: Namespace, prediction: Array, target: Array) -> Array:  # noqa: ARG001
+    return 1 / (1 + prediction)
+
+
+MSLE = Loss("msle", (square(_log_residual, _log_residual_slope),), options=(*OPTION_NAMES, "half"))
+HALF_MSLE = replace(MSLE, scale=0.5)
 
 
 def msle(
@@ -306,7 +343,11 @@ def msle(
     >>> ml.msle([0.0, 3.0], [1.0, 3.0])
     np.float64(0.2402265069591007)
     """
-    return evaluate(squared_log_error, prediction, target, half=half, **options)
+    return evaluate(HALF_MSLE if half else MSLE, prediction, target, **options)
+
+
+# value = the root of the mean of (log(1 + y) - log(1 + t))²
+RMSLE = Loss("rmsle", MSLE.terms, ROOT, LARGEST)
 
 
 def rmsle(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
@@ -345,7 +386,28 @@ def rmsle(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> Ar
     >>> ml.rmsle([0.0], [1.0])
     np.float64(0.6931471805599453)
     """
-    return evaluate(root_of_squared_log_error, prediction, target, **options)
+    return evaluate(RMSLE, prediction, target, **options)
+
+
+#           (1 - q) (y - t)²   where y > t
+# value  =        q (y - t)²   elsewhere
+# slope  =  the same without the square, twice
+#
+# The value by way of the slope, so that a q of zero does not meet a square that overflows.
+def _expectile(xp: Namespace, prediction: Array, target: Array, q: Parameter) -> Array:
+    return _expectile_slope(xp, prediction, target, q) * (prediction - target)
+
+
+def _expectile_slope(xp: Namespace, prediction: Array, target: Array, q: Parameter) -> Array:
+    residual = prediction - target
+    return xp.where(residual > 0, (1 - q) * residual, q * residual)
+
+
+EXPECTILE = Loss(
+    "expectile",
+    (Term(_expectile, _expectile_slope, slope_scale=2.0),),
+    parameters=(ParameterSpec("q", FRACTION),),
+)
 
 
 def expectile(
@@ -393,4 +455,4 @@ def expectile(
     >>> ml.expectile([2.0, 0.0], [0.0, 2.0], q=0.75)
     np.float64(2.0)
     """
-    return evaluate(expectile_error, prediction, target, q, **options)
+    return evaluate(EXPECTILE, prediction, target, q, **options)

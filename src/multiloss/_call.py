@@ -1,18 +1,16 @@
-"""How every loss is evaluated: through the door, then by the engine of its operands."""
+"""How every loss is called: a plan is made or found again, and its engine runs it."""
 
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
-from multiloss._formulas.formula import Formula
-from multiloss._operands import admit, rounded_to
-from multiloss._options import unknown_option
-from multiloss._reduction import NAN, Reduction, checked_empty, checked_name
-from multiloss._shapes import normalized_axis
+from multiloss._core.loss import Loss
+from multiloss._core.plan import Operands
+from multiloss._engines import engine_of
+from multiloss._planning.operands import checked_parameter, converted, rounded_to
+from multiloss._planning.options import NAN, UNSET, checked_empty, unknown_option
+from multiloss._planning.plan import are_ordinary, planned
 from multiloss._typing import Array, ArrayT, Axis, Operand, P, R, ReductionName
-
-# The reduction of most calls, checked once.
-_MEAN = Reduction("mean", axis=None, keepdims=False, scale=1.0, empty=NAN)
 
 
 class Differentiated(NamedTuple):
@@ -68,8 +66,12 @@ class ValueAndGradient(NamedTuple):
     gradient: Array
 
 
+_MOST_PLANS = 256  # of a loss
+_EMPTY_TYPES = {float, type(None)}
+
+
 def evaluate(
-    formula: Formula,
+    loss: Loss,
     prediction: ArrayT,
     target: Operand,
     *parameters: Operand,
@@ -77,38 +79,66 @@ def evaluate(
     where: Operand | None = None,
     axis: Axis = None,
     keepdims: bool = False,
-    reduction: ReductionName = "mean",
-    half: bool = False,
+    reduction: ReductionName = UNSET,
     broadcast: bool = False,
     empty: Operand = NAN,
     **unknown: object,
 ) -> ArrayT:
     """Return the loss; the loss and its gradient where value_and_grad() asks for both."""
-    if half and "half" not in formula.options:
-        unknown = {"half": half}
-    if unknown:
-        raise TypeError(unknown_option(formula, unknown))
-    # As unwrapped() does, without its call: this is the way of every small loss.
+    if unknown or (reduction is not UNSET and "reduction" not in loss.options):
+        raise TypeError(unknown_option(loss, unknown or {"reduction": reduction}))
     with_gradient = isinstance(prediction, Differentiated)
     given: Any = prediction
     if with_gradient:
         given = given.prediction
-    engine, operands = admit(
-        formula, given, target, parameters, weight=weight, where=where, broadcast=broadcast
-    )
-    checked = _MEAN
-    if reduction != "mean" or axis is not None or keepdims or half or empty is not NAN:
-        checked = Reduction(
-            checked_name(reduction, axis),
-            normalized_axis(axis, len(operands.shape)),
-            keepdims,
-            0.5 if half else 1.0,
-            rounded_to(engine, "empty", checked_empty(empty), operands.real_dtype),
-        )
-    if with_gradient:
-        pair = ValueAndGradient(*engine.value_and_grad(formula, operands, checked))
-        return cast(ArrayT, pair)
-    return cast(ArrayT, engine.value(formula, operands, checked))
+    empty = None if empty is NAN else checked_empty(loss, empty)
+    if parameters:
+        parameters = (*map(checked_parameter, loss.parameters, parameters),)
+    operands = Operands(given, target, weight, where, parameters, empty)
+
+    options = loss.reduction if reduction is UNSET else reduction, axis, keepdims, broadcast
+    key = _key(operands, options, with_gradient=with_gradient)
+    plan = None if key is None else loss.plans.get(key)
+    if plan is None:
+        plan, operands = planned(loss, operands, options, with_gradient=with_gradient)
+        if key is not None:
+            if len(loss.plans) >= _MOST_PLANS:
+                loss.plans.clear()
+            loss.plans[key] = plan
+    if plan.converts:
+        operands = converted(plan, operands)
+    if empty is not None:
+        operands = operands._replace(empty=rounded_to(plan.engine, "empty", empty, plan.real_dtype))
+    result = plan.engine.run(plan, operands)
+    return cast(ArrayT, ValueAndGradient(*result) if with_gradient else result)
+
+
+def _key(operands: Operands, options: tuple[Any, ...], *, with_gradient: bool) -> Any:
+    """Return all that a plan depends on; None if that is not certain.
+
+    The numbers of arrays have no part in it, those of parameters only if they are out of the
+    ordinary.
+    """
+    engine = engine_of("prediction", operands.prediction)
+    reduction, axis, keepdims, broadcast = options
+    empty = type(operands.empty)
+    # By type, since 1 and 1.0 are equal keys.
+    if (
+        type(reduction) is str
+        and type(keepdims) is bool
+        and type(broadcast) is bool
+        and (axis is None or type(axis) is int or _is_tuple_of_integers(axis))
+        and empty in _EMPTY_TYPES
+    ):
+        arrays = engine.key(operands)
+        if arrays is not None:
+            is_ordinary = are_ordinary(operands.parameters)
+            return arrays, options, empty, with_gradient, is_ordinary
+    return None
+
+
+def _is_tuple_of_integers(axis: Axis) -> bool:
+    return type(axis) is tuple and {*map(type, axis)} <= {int}
 
 
 def value_and_grad(loss: Callable[P, R]) -> Callable[P, tuple[R, R]]:
@@ -186,13 +216,6 @@ class _ValueAndGrad:
 
     def __repr__(self) -> str:
         return f"value_and_grad({_name_of(self._loss)})"
-
-
-def unwrapped(prediction: Operand) -> tuple[Operand, bool]:
-    """Return the prediction itself, and whether it asks for the gradient too."""
-    if isinstance(prediction, Differentiated):
-        return prediction.prediction, True
-    return prediction, False
 
 
 def _name_of(function: object) -> str:

@@ -6,23 +6,24 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any, Protocol, Unpack
 
-from multiloss._evaluation import evaluate
-from multiloss._formulas.formula import Domain, Elementwise, Formula, ParameterSpec
-from multiloss._reduction import as_dtype_of
-from multiloss._shapes import broadcast_shape, equal_shapes
+from multiloss._call import evaluate
+from multiloss._core.loss import Domain, Loss, ParameterSpec
+from multiloss._core.sums import as_dtype_of
+from multiloss._core.terms import Elementwise, Term
+from multiloss._planning.shapes import broadcast_shape, equal_shapes
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options
 
 _NUMBER = Domain("a number other than nan", lambda value: value == value)  # noqa: PLR0124  not NaN
 
 
-class Loss(Protocol):
+class CustomLoss(Protocol):
     """A loss as :func:`make_loss` returns it: called as those of this package are."""
 
     def __call__(self, prediction: ArrayT, target: Operand, **options: Any) -> ArrayT:
         """Return the loss."""
 
 
-def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = None) -> Loss:
+def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = None) -> CustomLoss:
     """Return a loss made of the value of one element, with every option, engine and fast way.
 
     Parameters
@@ -72,10 +73,10 @@ def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = 
             raise TypeError(
                 f"make_loss takes functions of xp, prediction and target, got {function!r}"
             )
-    return _OwnLoss(value, slope)
+    return _CustomLoss(value, slope)
 
 
-class _OwnLoss:
+class _CustomLoss:
     """What make_loss() returns: a class, so that it can be pickled."""
 
     def __init__(self, value: Callable[..., Array], slope: Callable[..., Array] | None) -> None:
@@ -89,13 +90,11 @@ class _OwnLoss:
         self._defaults = defaults = _parameters_of(name, value)
         self.__signature__ = _signature(defaults)
         names = tuple(defaults)
-        self._formula = Formula(
-            name,
-            _checked(name, value, names),
-            None if slope is None else _checked(name, slope, names),
-            parameters=tuple(ParameterSpec(each, _NUMBER) for each in names),
-            is_own=True,
+        term = Term(
+            _checked(name, value, names), None if slope is None else _checked(name, slope, names)
         )
+        parameters = tuple(ParameterSpec(each, _NUMBER) for each in names)
+        self._loss = Loss(name, (term,), parameters=parameters, is_custom=True)
 
     def __call__(self, prediction: ArrayT, target: Operand, **options: Any) -> ArrayT:
         given = [options.pop(name, default) for name, default in self._defaults.items()]
@@ -103,7 +102,7 @@ class _OwnLoss:
         missing = [name for name, each in named if each is _REQUIRED]
         if missing:
             raise TypeError(f"{self.__name__} needs {', '.join(missing)}; pass it as a keyword")
-        return evaluate(self._formula, prediction, target, *given, **options)
+        return evaluate(self._loss, prediction, target, *given, **options)
 
     def __repr__(self) -> str:
         return f"<loss {self.__qualname__}>"

@@ -1,7 +1,6 @@
 """In which dtype a loss is computed, accumulated and returned."""
 
-from typing import NamedTuple
-
+from multiloss._core.plan import Metadata
 from multiloss._engines import Engine
 from multiloss._typing import DType
 
@@ -11,14 +10,7 @@ _NARROW_BITS = 16
 _WIDE_ENOUGH_BITS = 32
 
 
-class OperandDType(NamedTuple):
-    """The dtype of an operand, and whether it has a say."""
-
-    dtype: DType
-    is_weak: bool  # a number or a list, which takes the dtype of the arrays it meets
-
-
-def working_dtype(engine: Engine, prediction: OperandDType, target: OperandDType) -> DType:
+def working_dtype(engine: Engine, prediction: Metadata, target: Metadata) -> DType:
     """Return the dtype in which prediction and target meet.
 
     Floats decide by the standard's promotion, and integers follow them. Two integers go to the
@@ -36,14 +28,14 @@ def working_dtype(engine: Engine, prediction: OperandDType, target: OperandDType
     return dtype
 
 
-def with_weight(engine: Engine, dtype: DType, weight: OperandDType) -> DType:
+def with_weight(engine: Engine, dtype: DType, weight: Metadata) -> DType:
     """Return the dtype in which a loss of ``dtype`` meets its weights."""
     if weight.is_weak or engine.kind(weight.dtype) == "integer":
         return dtype
     return engine.xp.result_type(dtype, _widened(engine, weight.dtype))
 
 
-def gradient_dtype(engine: Engine, prediction: OperandDType, dtype: DType) -> tuple[DType, bool]:
+def gradient_dtype(engine: Engine, prediction: Metadata, dtype: DType) -> tuple[DType, bool]:
     """Return the dtype of the gradient, and whether it is complex.
 
     It is the dtype of the prediction, if that has one of its own and is no integer.

@@ -1,65 +1,9 @@
-"""What a formula is made of."""
+"""What several losses compute with: signs, logarithms and exponentials that keep their digits."""
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias, cast
 
-from multiloss._shapes import broadcast_shape
-from multiloss._typing import OPTION_NAMES, Array, Namespace, Parameter
-
-# Takes the namespace, the prediction, the target, and the parameters in the order of their names.
-Elementwise: TypeAlias = Callable[..., Array]
-
-
-class Domain(NamedTuple):
-    """The values that a parameter may have."""
-
-    description: str
-    holds: Callable[[Any], Any]  # of a number or, element by element, of an array
-
-
-POSITIVE = Domain("a positive number", lambda value: value > 0)
-FINITE_POSITIVE = Domain(
-    "a positive and finite number", lambda value: (value > 0) & (value < math.inf)
-)
-NOT_NEGATIVE = Domain("zero or a positive number", lambda value: value >= 0)
-FRACTION = Domain("a number from 0 to 1", lambda value: (value >= 0) & (value <= 1))
-AT_LEAST_ONE = Domain(
-    "a finite number of at least 1", lambda value: (value >= 1) & (value < math.inf)
-)
-BELOW_INFINITY = Domain("a number below inf", lambda value: value < math.inf)
-
-
-class ParameterSpec(NamedTuple):
-    """The name of a parameter, and what it may be."""
-
-    name: str
-    domain: Domain
-    is_array: bool = False  # whether the formula wants an array even for a number
-
-
-class Formula(NamedTuple):
-    """A loss of one element, and its derivative with respect to the prediction.
-
-    Value, slope and residual return new arrays: what runs them may go on in place.
-    """
-
-    name: str  # of the loss, for messages
-    value: Elementwise
-    slope: Elementwise | None = None  # the derivative divided by slope_scale
-    slope_scale: float = 1.0  # kept apart, since a gradient is multiplied by a number anyway
-    parameters: tuple[ParameterSpec, ...] = ()
-    residual: Elementwise | None = None  # value = |residual|², which may be summed as a product
-    residual_slope: Elementwise | None = None  # the derivative of the residual, where it is not one
-    is_norm: bool = False  # whether the loss is the p-th root of a sum or mean of p-th powers
-    takes_complex: bool = False
-    is_own: bool = False  # whether the slope is the caller's word: autodiff goes by the value
-    options: tuple[str, ...] = OPTION_NAMES  # its keywords but for the parameters
-
-
-def slope_of(formula: Formula) -> Elementwise:
-    """Return the slope of a formula, after the engine has seen to it that there is one."""
-    return cast(Elementwise, formula.slope)
+from multiloss._planning.shapes import broadcast_shape
+from multiloss._typing import Array, Namespace, Parameter
 
 
 def stretched(xp: Namespace, array: Array, other: Array) -> Array:

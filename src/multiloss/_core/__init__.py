@@ -1,0 +1,1 @@
+"""What a loss consists of, and what a call is planned and run with."""

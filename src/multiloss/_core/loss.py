@@ -1,0 +1,66 @@
+"""A loss: sums of terms over the elements, and what becomes of the sums.
+
+Its gradient follows from the parts by one rule. With the weights w and the sums Σₖ,
+
+    ∂ loss / ∂ y  =  w Σ over k of (∂ combination / ∂ Σₖ) slopeₖ
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from multiloss._core.combinations import MEAN, Combination
+from multiloss._core.measures import Measure
+from multiloss._core.terms import Term
+from multiloss._typing import OPTION_NAMES, ReductionName
+
+
+class Domain(NamedTuple):
+    """The values that a parameter may have."""
+
+    description: str
+    holds: Callable[[Any], Any]  # of a number or, element by element, of an array
+
+
+POSITIVE = Domain("a positive number", lambda value: value > 0)
+FINITE_POSITIVE = Domain(
+    "a positive and finite number", lambda value: (value > 0) & (value < math.inf)
+)
+NOT_NEGATIVE = Domain("zero or a positive number", lambda value: value >= 0)
+FRACTION = Domain("a number from 0 to 1", lambda value: (value >= 0) & (value <= 1))
+AT_LEAST_ONE = Domain(
+    "a finite number of at least 1", lambda value: (value >= 1) & (value < math.inf)
+)
+BELOW_INFINITY = Domain("a number below inf", lambda value: value < math.inf)
+
+
+class ParameterSpec(NamedTuple):
+    """The name of a parameter, and what it may be."""
+
+    name: str
+    domain: Domain
+    is_array: bool = False  # whether the terms want an array even for a number
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """The definition of a loss."""
+
+    name: str  # for messages
+    terms: tuple[Term, ...]
+    combination: Combination = MEAN
+    measure: Measure | None = None
+    parameters: tuple[ParameterSpec, ...] = ()
+    reduction: ReductionName = "mean"  # where the caller names none
+    scale: float = 1.0  # of the sums
+    takes_complex: bool = False
+    is_custom: bool = False  # whether the slope is the caller's word: autodiff goes by the value
+    options: tuple[str, ...] = OPTION_NAMES  # its keywords but for the parameters
+    # What was decided about earlier calls; it goes when the loss goes.
+    plans: dict[Any, Any] = field(default_factory=dict, repr=False, init=False)
+
+    @property
+    def slope_is_known(self) -> bool:
+        """Tell whether there is a closed form of the gradient."""
+        return self.terms[0].slope is not None

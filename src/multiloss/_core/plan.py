@@ -1,0 +1,108 @@
+"""A call: what is decided about it without looking at numbers, and the operands it is run with."""
+
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from multiloss._core.loss import Loss
+from multiloss._core.sums import Axes
+from multiloss._typing import Array, DType, Namespace, Parameter, Shape
+
+# What the mean of nothing is.
+EmptyKind: TypeAlias = Literal["nan", "number", "array"]
+
+
+class Metadata(NamedTuple):
+    """What an operand is, but for its numbers."""
+
+    dtype: DType
+    shape: Shape
+    device: Any = None
+    is_weak: bool = False  # a number or a list, which takes the dtype of the arrays it meets
+    is_tracked: bool = False  # by autograd
+    is_saveable: bool = True  # by a node of autograd
+    is_plain: bool = True  # an eager array of the engine's own class
+
+
+class Plan(NamedTuple):
+    """How a call is run."""
+
+    engine: Any
+    loss: Loss
+    prediction: Metadata
+    target: Metadata
+    weight: Metadata | None
+    where: Metadata | None
+    parameters: tuple[Metadata | None, ...]  # None for one that stays a number
+    shape: Shape  # of the loss before the reduction
+    dtype: DType  # to compute in
+    real_dtype: DType  # its real counterpart
+    is_complex: bool  # whether the two differ
+    gradient_dtype: DType  # of the gradient with respect to the prediction
+    gradient_is_complex: bool
+    axes: Axes  # which are reduced: () for the losses of the elements
+    is_mean: bool
+    reduced_size: int | None  # how many elements are reduced to one; None if that is not known
+    keepdims: bool
+    keeps_axes: bool  # whether sums do, to meet the elements again
+    empty: EmptyKind
+    with_gradient: bool
+    is_ordinary: bool  # whether parameters that are numbers are far from the end of any range
+    converts: bool = True  # whether operands are more than arrays of the engine
+    strategy: Any = None
+
+    @property
+    def arrays(self) -> tuple[Metadata, ...]:
+        """Return what the operands are that are arrays."""
+        given = (self.prediction, self.target, self.weight, self.where, *self.parameters)
+        return tuple([each for each in given if each is not None])
+
+    @property
+    def device(self) -> Any:
+        """Return the device of the operands; None for an engine that moves them by itself."""
+        return next((each.device for each in self.arrays if each.device is not None), None)
+
+
+class Operands(NamedTuple):
+    """Arrays of one engine whose shapes fit; their dtypes may differ."""
+
+    prediction: Array
+    target: Array
+    weight: Array | None
+    where: Array | None
+    parameters: tuple[Parameter, ...]
+    empty: Any  # the mean of nothing: a number, a 0-d array, or None for NaN
+
+
+class Items(NamedTuple):
+    """What enters the arithmetic: floats of one dtype, without masked elements."""
+
+    prediction: Array
+    target: Array
+    parameters: tuple[Parameter, ...]
+    weight: Array | None  # None stands for ones
+    where: Array | None = None  # what is still to be left out, of the terms themselves
+
+
+def select(xp: Namespace, plan: Plan, operands: Operands) -> Items:
+    """Convert the operands and leave out the masked elements.
+
+    A masked element is replaced before the arithmetic sees it, so that a NaN there reaches neither
+    the value nor a gradient. Its place is taken by one, which is in the domain of every loss of
+    this package, and its weight is zero.
+    """
+    prediction, target, weight, where, parameters, _ = operands
+    dtype, real_dtype = plan.dtype, plan.real_dtype
+    if prediction.dtype != dtype:
+        prediction = xp.astype(prediction, dtype)
+    if target.dtype != dtype:
+        target = xp.astype(target, dtype)
+    if weight is not None and weight.dtype != real_dtype:
+        weight = xp.astype(weight, real_dtype)
+    if where is not None:
+        prediction = xp.where(where, prediction, 1.0)
+        target = xp.where(where, target, 1.0)
+        parameters = tuple(
+            xp.where(where, each, 1.0) if getattr(each, "shape", ()) else each
+            for each in parameters
+        )
+        weight = xp.astype(where, real_dtype) if weight is None else xp.where(where, weight, 0.0)
+    return Items(prediction, target, parameters, weight)

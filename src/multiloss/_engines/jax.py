@@ -1,0 +1,101 @@
+"""JAX."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from multiloss._core.loss import Loss
+from multiloss._core.plan import Metadata, Operands, Plan
+from multiloss._engines.base import Engine, Kind, Strategy
+from multiloss._engines.host import HOST_KEYS
+from multiloss._strategies.arithmetic import Arithmetic
+from multiloss._strategies.whole import whole
+from multiloss._typing import Array, DType, Namespace, Parameter
+
+
+class _Namespace:
+    """``jax.numpy``, but for the derivative of abs() at zero, which is zero as in PyTorch."""
+
+    __name__ = "jax"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(jnp, name)
+
+    @staticmethod
+    def abs(array: Array) -> Array:
+        # Of two that are equal, each gets half of the derivative of their maximum.
+        is_complex = jnp.iscomplexobj(array)
+        return jnp.abs(array) if is_complex else jnp.maximum(array, -array)
+
+
+_xp = _Namespace()
+_ARITHMETIC = Arithmetic(_xp)
+_ARRAY = type(jnp.zeros(()))
+
+
+# So that the same loss is the same key of the cache below.
+@lru_cache(maxsize=512)
+def _differentiated(loss: Loss) -> Loss:
+    (term,) = loss.terms
+
+    def slope(xp: Namespace, prediction: Array, target: Array, *parameters: Parameter) -> Array:
+        full = xp.broadcast_arrays(prediction, target)[0]
+        return jax.grad(lambda y: xp.sum(term.value(xp, y, target, *parameters)))(full)
+
+    return replace(loss, terms=(term._replace(slope=slope),))
+
+
+# One entry for each plan, so that the oldest shapes are forgotten in time: the cache of a jitted
+# function would keep them all.
+@lru_cache(maxsize=512)
+def _compiled(plan: Plan) -> Callable[..., Any]:
+    return jax.jit(lambda *operands: whole(_ARITHMETIC, plan, Operands(*operands)))
+
+
+def _run_compiled(plan: Plan, operands: Operands) -> Any:
+    return _compiled(plan)(*operands)
+
+
+class JAXEngine(Engine):
+    """Traces a loss with ``jax.numpy``; a call outside of any trace is one compiled call."""
+
+    def __init__(self) -> None:
+        super().__init__(_xp)
+        self.keys = {**HOST_KEYS, _ARRAY: attrgetter("dtype", "shape", "weak_type")}
+        self.strategies = (Strategy("compiled", _is_eager, _run_compiled), *self.strategies)
+
+    def key(self, operands: Operands) -> Any:
+        arrays = super().key(operands)
+        is_wide = jax.config.jax_enable_x64  # type: ignore[attr-defined]  # made at import
+        return None if arrays is None else (arrays, is_wide)
+
+    def metadata(self, array: Array) -> Metadata:
+        return Metadata(
+            array.dtype,
+            array.shape,
+            is_weak=bool(getattr(array, "weak_type", False)),
+            is_plain=not isinstance(array, jax.core.Tracer),
+        )
+
+    def device_of(self, array: Array) -> Any:  # noqa: ARG002  the same for all
+        # Host data stays uncommitted: it follows the other operands, sharded or not.
+        return None
+
+    def kind(self, dtype: DType) -> Kind | None:
+        # isdtype() raises for the extended dtypes, such as those of random keys.
+        return None if jnp.issubdtype(dtype, jax.dtypes.extended) else super().kind(dtype)
+
+    def with_slope(self, loss: Loss) -> Loss:
+        return loss if loss.terms[0].slope else _differentiated(loss)
+
+
+def _is_eager(plan: Plan) -> bool:
+    return plan.empty != "array" and all(each.is_plain for each in plan.arrays)
+
+
+ENGINE = JAXEngine()

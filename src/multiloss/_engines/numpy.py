@@ -1,0 +1,273 @@
+"""NumPy."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from multiloss._core.plan import Items, Metadata, Operands, Plan
+from multiloss._core.sums import Factor, Sums, Total, stretch_of
+from multiloss._core.terms import Term
+from multiloss._engines.base import Engine, Kind, Strategy, always
+from multiloss._engines.host import HOST_KEYS, quietly
+from multiloss._strategies.arithmetic import Arithmetic
+from multiloss._strategies.blocks import blocks_if_safe, in_memory_order
+from multiloss._strategies.whole import is_safe, whole, whole_if_safe
+from multiloss._typing import Array, DType
+
+_BLOCK_BYTES = 2**19  # of each operand and each temporary; several of them fit a second-level cache
+_ONE_BLOCK = 2**16  # elements
+_ROW = 2**13  # elements
+_ORDINARY = 2.0**-60  # beyond, the reciprocal of a number may overflow
+_FLOAT32, _FLOAT64 = np.dtype("float32"), np.dtype("float64")
+
+
+class NumPyArithmetic(Arithmetic):
+    """Goes on in place, and takes products for sums.
+
+    Nothing differentiates what is done here, and nothing warns: masked elements may be left out of
+    the terms themselves, which is one selection instead of one for each operand.
+    """
+
+    def select(self, plan: Plan, operands: Operands) -> Items:
+        prediction, target, weight, where, parameters, _ = operands
+        dtype, real_dtype = plan.dtype, plan.real_dtype
+        if prediction.dtype is not dtype:
+            prediction = prediction.astype(dtype)
+        if target.dtype is not dtype:
+            target = target.astype(dtype)
+        if weight is not None and weight.dtype is not real_dtype:
+            weight = weight.astype(real_dtype)
+        return Items(prediction, target, parameters, weight, where)
+
+    def term_sum(self, plan: Plan, term: Term, items: Items) -> Array:
+        prediction, target, parameters, weight, where = items
+        is_product = plan.axes is None and where is None and not plan.keepdims
+        if term.is_square and not plan.is_complex:
+            residual: Any = term.residual
+            values = residual(np, prediction, target, *parameters)
+            if is_product and weight is None:
+                return _sum_of_products(values, values)
+            values *= values
+        else:
+            values = self.values(plan, term, items)
+        if weight is not None:
+            if is_product and weight.shape == values.shape:
+                return _sum_of_products(values, weight)
+            values *= weight
+        if where is not None:
+            values = np.where(where, values, 0.0)
+        return self.sum(plan, values)
+
+    def sum(self, plan: Plan, values: Array) -> Array:
+        axes = plan.axes
+        if axes == ():
+            return values
+        # NumPy adds along leading axes one by one, which in single precision ends at 2²⁴ equal
+        # terms.
+        if axes is not None and values.dtype == _FLOAT32:
+            wide = _add(values, axis=axes, dtype=_FLOAT64, keepdims=plan.keeps_axes)
+            return wide.astype(_FLOAT32)
+        return _add(values, axis=axes, keepdims=plan.keeps_axes)
+
+    def total(self, plan: Plan, items: Items) -> Total:
+        weight, where, shape = items.weight, items.where, plan.shape
+        if weight is None:
+            if where is None:
+                return plan.reduced_size
+            weight = where
+            if plan.axes is None and not plan.keepdims:
+                return int(np.count_nonzero(where)) * stretch_of(where.shape, shape, None)
+        elif where is not None:
+            weight = np.where(where, weight, 0.0)
+        dtype = _FLOAT64 if plan.real_dtype == _FLOAT32 else plan.real_dtype
+        total = _add(weight, axis=plan.axes, dtype=dtype, keepdims=plan.keeps_axes)
+        stretch = stretch_of(weight.shape, shape, plan.axes)
+        if stretch != 1:
+            total = total * stretch
+        if total.ndim == 0 and dtype is _FLOAT64:
+            return float(total)
+        return total.astype(plan.real_dtype)
+
+    def slopes(self, plan: Plan, term: Term, items: Items) -> Array:  # noqa: ARG002
+        function: Any = term.slope
+        slopes = function(np, items.prediction, items.target, *items.parameters)
+        if items.weight is not None:
+            slopes *= items.weight
+        return slopes if items.where is None else np.where(items.where, slopes, 0.0)
+
+    def multiplied(self, slopes: Array, factor: Factor, out: Array | None = None) -> Array:
+        above, below = factor
+        dtype = slopes.real.dtype
+        if isinstance(below, (int, float)) and abs(below) > _ORDINARY:
+            above, below = above / below, None
+        if below is not None:
+            # Divided by infinity, a slope is zero.
+            slopes /= np.where(below == 0, np.inf, below).astype(dtype)
+        if not isinstance(above, float):
+            above = above.astype(dtype)
+        if out is not None and out.dtype == slopes.dtype:
+            return np.multiply(slopes, above, out=out)
+        # Not into itself, since a slope without axes is a scalar.
+        slopes *= above
+        return slopes
+
+
+def _sum_of_products(first: Array, second: Array) -> Array:
+    """Return Σ a·b.
+
+    In rows: one long product loses up to four digits in float32, and starts threads that are often
+    slower than one.
+    """
+    if first.ndim != 1:
+        first, second = first.reshape(-1), second.reshape(-1)
+    rows = first.size // _ROW
+    if rows <= 1:
+        return first.dot(second)
+    end = rows * _ROW
+    products = np.vecdot(first[:end].reshape(rows, _ROW), second[:end].reshape(rows, _ROW))
+    return products.sum() + first[end:].dot(second[end:])
+
+
+# Typed for keepdims=False and True, but not for either.
+_add: Any = np.add.reduce
+
+_PLAIN = Arithmetic(np)
+_ARITHMETIC = NumPyArithmetic(np)
+
+
+def _is_product(plan: Plan) -> bool:
+    """Tell whether the loss is one sum of squares, of which nothing is converted."""
+    loss, dtype = plan.loss, plan.dtype
+    return (
+        loss.terms[0].is_square
+        and len(loss.terms) == 1
+        and plan.weight is None
+        and plan.where is None
+        and plan.axes is None
+        and not plan.keepdims
+        and not plan.is_complex
+        and plan.prediction.dtype == plan.target.dtype == dtype
+        and (not plan.with_gradient or plan.prediction.shape == plan.shape)
+        and math.prod(plan.shape) <= _ONE_BLOCK
+    )
+
+
+def _product(plan: Plan, operands: Operands) -> Any:
+    loss, total = plan.loss, plan.reduced_size if plan.is_mean else None
+    term: Any = loss.terms[0]
+    residual = term.residual(np, operands.prediction, operands.target)
+    sums = Sums((loss.scale * _sum_of_products(residual, residual),), total)
+    value = loss.combination.value(np, sums, operands.empty, (), None)
+    if loss.measure is not None and not is_safe(_ARITHMETIC, plan, value, ()):
+        return whole(_PLAIN, plan, operands)
+    if not plan.with_gradient:
+        return value
+    (factor,) = loss.combination.slopes(np, sums, (), None)
+    factor = Factor(loss.scale * term.slope_scale * factor.above, factor.below)
+    is_slope = term.slope is term.residual
+    slopes = residual if is_slope else term.slope(np, operands.prediction, operands.target)
+    gradient = _ARITHMETIC.multiplied(slopes, factor)
+    return value, gradient
+
+
+def _whole(plan: Plan, operands: Operands) -> Any:
+    result = whole_if_safe(_ARITHMETIC, plan, operands)
+    return whole(_PLAIN, plan, operands) if result is None else result
+
+
+def _blocks(plan: Plan, operands: Operands) -> Any:
+    given = plan, operands
+    if plan.axes is None and not plan.with_gradient:
+        plan, operands = in_memory_order(np, plan, operands, operands.prediction.strides)
+    limit = _BLOCK_BYTES // np.dtype(plan.dtype).itemsize
+    result = blocks_if_safe(_ARITHMETIC, plan, operands, limit=limit)
+    return whole(_PLAIN, *given) if result is None else result
+
+
+def _is_large(plan: Plan) -> bool:
+    is_elementwise = plan.with_gradient and (plan.is_complex or plan.prediction.shape != plan.shape)
+    return math.prod(plan.shape) > _ONE_BLOCK and not is_elementwise
+
+
+class NumPyEngine(Engine):
+    """NumPy, to which all host data belongs that meets no other engine."""
+
+    array_types = (np.ndarray, np.generic)
+
+    def __init__(self) -> None:
+        super().__init__(np)
+        self.keys = HOST_KEYS
+        self.strategies = (
+            Strategy("product", _is_product, _product),
+            Strategy("blocks", _is_large, _blocks),
+            Strategy("whole", always, _whole),
+        )
+
+    def metadata(self, array: Array) -> Metadata:
+        return Metadata(array.dtype, array.shape)
+
+    def run(self, plan: Plan, operands: Operands) -> Any:
+        result = quietly(plan.strategy.run, plan, operands)
+        # where() gives 0-d arrays; NumPy's own results are scalars.
+        return (result[0][()], result[1][()]) if plan.with_gradient else result[()]
+
+    def check(self, role: str, array: Array) -> None:
+        check_unmasked(role, array)
+
+    def in_domain(self, array: Array, dtype: DType, holds: Callable[[Array], Array]) -> Array:
+        return quietly(super().in_domain, array, dtype, holds)
+
+    def kind(self, dtype: DType) -> Kind | None:
+        if _is_registered(dtype):
+            return "integer" if "int" in dtype.name else "real"
+        return super().kind(dtype) if np.dtype(dtype).kind in "biufc" else None
+
+    def integer_bits(self, dtype: DType) -> int:
+        return 8 * dtype.itemsize if _is_registered(dtype) else super().integer_bits(dtype)
+
+    def float_bits(self, dtype: DType) -> int:
+        return 8 * dtype.itemsize if _is_registered(dtype) else super().float_bits(dtype)
+
+    # What NumPy 2.1 and later tell by __array_namespace_info__().
+    def has_float64(self) -> bool:
+        return True
+
+    def default_float(self) -> DType:
+        return _FLOAT64
+
+    def read(self, role: str, value: Any) -> np.ndarray[Any, Any]:
+        """Return host data (numbers, lists, objects with ``__array__``) as a NumPy array."""
+        self.check(role, value)
+        try:
+            return np.asarray(value)
+        # Whatever the object's own conversion raises; for a ragged list it is a ValueError.
+        except Exception as error:
+            reason = str(error).partition("\n")[0]
+            raise TypeError(
+                f"{role} ({type(value).__name__}) cannot be read as an array; make one array of it "
+                f"first: {reason}"
+            ) from error
+
+
+def check_unmasked(role: str, array: Array) -> None:
+    """Raise TypeError for a masked array."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(
+            f"{role} is a numpy.ma.MaskedArray, whose mask would be lost; pass its .data and "
+            "where=~mask"
+        )
+
+
+def _is_registered(dtype: DType) -> bool:
+    """Tell whether a dtype was added to NumPy by a package, such as the bfloat16 of ml_dtypes.
+
+    NumPy's isdtype() raises for them: https://github.com/jax-ml/ml_dtypes/issues/125
+    """
+    return np.dtype(dtype).isbuiltin == 2  # noqa: PLR2004  NumPy's code for "user-defined"
+
+
+# NumPy's own namespace conforms to the standard from 2.0 on, and array_api_compat's takes as long
+# to import as NumPy itself.
+NUMPY = NumPyEngine()

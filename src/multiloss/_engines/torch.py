@@ -1,0 +1,370 @@
+"""PyTorch."""
+
+import math
+from dataclasses import replace
+from functools import partial
+from operator import attrgetter
+from types import ModuleType
+from typing import Any
+
+import array_api_compat.torch
+import torch
+
+from multiloss._core.loss import Loss
+from multiloss._core.plan import Items, Metadata, Operands, Plan
+from multiloss._core.sums import Factor, Sums, Total
+from multiloss._core.terms import Term
+from multiloss._engines.base import Engine, Strategy, always
+from multiloss._engines.host import HOST_KEYS
+from multiloss._engines.torch_node import Node
+from multiloss._engines.torch_private import KERNELS, MEAN, NONE, SUM, is_traced, is_transformed
+from multiloss._strategies.arithmetic import Arithmetic
+from multiloss._strategies.blocks import (
+    blockwise_gradient,
+    blockwise_sums,
+    in_memory_order,
+    value_of_sums,
+)
+from multiloss._strategies.whole import (
+    UNSAFE,
+    is_safe,
+    whole,
+    whole_gradient,
+    whole_if_safe,
+    whole_sums,
+    without_axes,
+)
+from multiloss._typing import Array, DType, Parameter
+
+# The namespace of array_api_compat, but for its clip(), which old releases of Dynamo do not trace,
+# and which takes several operators where PyTorch has one.
+xp: Any = ModuleType(array_api_compat.torch.__name__)
+vars(xp).update(vars(array_api_compat.torch), clip=torch.clamp)
+
+_ONE_NODE = 2**13  # elements from which on a single node of the graph is faster than operators
+_WHOLE_BYTES = 2**23  # up to which temporaries of an operand's size stay in the cache
+_BLOCK_BYTES = 2**20  # beyond, of each operand and each temporary of a block
+
+_PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
+
+
+class EagerArithmetic(Arithmetic):
+    """Takes fused kernels for terms. For eager tensors on the CPU."""
+
+    def constant(self, value: Array) -> Array:
+        return value.detach()
+
+    def values(self, plan: Plan, term: Term, items: Items) -> Array:
+        if _has_kernel(plan) and term is plan.loss.terms[0]:
+            kernel = KERNELS[plan.loss.name]
+            return kernel(items.prediction, items.target, NONE, *items.parameters)
+        return super().values(plan, term, items)
+
+    def term_sum(self, plan: Plan, term: Term, items: Items) -> Array:
+        weight = items.weight
+        if (
+            weight is None
+            or plan.axes is not None
+            or plan.keepdims
+            or not _is_short_vector(plan, weight)
+        ):
+            return super().term_sum(plan, term, items)
+        return self.values(plan, term, items).dot(weight)
+
+    def total(self, plan: Plan, items: Items) -> Total:
+        total = super().total(plan, items)
+        if isinstance(total, torch.Tensor) and not total.ndim and not total.requires_grad:
+            return float(total)
+        return total
+
+    def sum(self, plan: Plan, values: Array) -> Array:
+        if plan.axes is None:
+            return values.sum() if not plan.keepdims else super().sum(plan, values)
+        return torch.sum(values, plan.axes, keepdim=plan.keeps_axes) if plan.axes else values
+
+
+def _is_short_vector(plan: Plan, weight: Array) -> Any:
+    # A long product loses digits, and waits for threads.
+    return len(plan.shape) == 1 and weight.shape == plan.shape and plan.shape[0] < _ONE_NODE
+
+
+class ConstantArithmetic(EagerArithmetic):
+    """Goes on in place, where autograd does not look."""
+
+    def values(self, plan: Plan, term: Term, items: Items) -> Array:
+        if not term.is_square or plan.is_complex:
+            return super().values(plan, term, items)
+        residual: Any = term.residual
+        values = residual(xp, items.prediction, items.target, *items.parameters)
+        values *= values
+        return values
+
+    def multiplied(self, slopes: Array, factor: Factor, out: Array | None = None) -> Array:
+        above, below = factor
+        if isinstance(below, torch.Tensor):
+            above = above / torch.where(below == 0, math.inf, below).to(slopes.dtype)
+        elif below is not None:
+            above = above / below if below else 0.0 * above
+        if out is None or out.dtype != slopes.dtype:
+            out = slopes
+        return torch.mul(slopes, above, out=out)
+
+
+_OPERATORS = Arithmetic(xp)
+_EAGER = EagerArithmetic(xp)
+_CONSTANT = ConstantArithmetic(xp)
+
+
+_decisive = attrgetter("dtype", "shape", "device", "requires_grad", "layout", "is_nested")
+
+
+def _key_of(tensor: torch.Tensor) -> Any:
+    return _decisive(tensor), tensor.is_inference()
+
+
+def _is_eager(plan: Plan) -> bool:
+    """Tell whether nothing traces, transforms or broadcasts these tensors, all on the CPU."""
+    return (
+        not plan.with_gradient
+        and all(each.is_plain for each in plan.arrays)
+        and plan.device.type == "cpu"
+        and not plan.is_complex
+        and plan.prediction.shape == plan.shape
+        and plan.empty != "array"
+    )
+
+
+def _has_kernel(plan: Plan) -> bool:
+    """Tell whether a kernel computes the terms."""
+    loss = plan.loss
+    return (
+        loss.name in KERNELS
+        and not loss.is_custom
+        and plan.is_ordinary
+        and not any(plan.parameters)
+        and plan.target.shape == plan.shape
+        and plan.target.is_saveable
+    )
+
+
+def _suits_kernel(plan: Plan) -> bool:
+    """Tell whether a kernel takes this loss whole: one operator, and one node in the graph."""
+    return (
+        _is_eager(plan)
+        and _has_kernel(plan)
+        and plan.weight is None
+        and plan.where is None
+        and plan.prediction.dtype == plan.target.dtype == plan.dtype
+        and plan.axes is None
+        and not plan.keepdims
+        and (plan.empty == "nan" or not plan.is_mean)
+        and (_has_tracked_constants(plan) or not _is_large(plan))
+    )
+
+
+def _has_tracked_constants(plan: Plan) -> bool:
+    """Tell whether more than the prediction is tracked."""
+    return any(each.is_tracked for each in plan.arrays[1:])
+
+
+def _suits_whole(plan: Plan) -> bool:
+    return _is_eager(plan) and not any(each.is_tracked for each in plan.arrays)
+
+
+def _suits_blocks(plan: Plan) -> bool:
+    return _suits_whole(plan) and _is_large(plan) and plan.axes != ()
+
+
+def _suits_node_and_blocks(plan: Plan) -> bool:
+    return _suits_node(plan) and _is_large(plan)
+
+
+def _is_large(plan: Plan) -> bool:
+    return math.prod(plan.shape) * int(plan.dtype.itemsize) > _WHOLE_BYTES
+
+
+def _suits_node(plan: Plan) -> bool:
+    return (
+        _is_eager(plan)
+        and not _has_tracked_constants(plan)
+        and plan.axes != ()
+        and math.prod(plan.shape) >= _ONE_NODE
+        # A node cannot save a tensor of inference mode.
+        and all(each.is_saveable for each in plan.arrays)
+        # Below this size autograd differentiates the value, and beyond it has to be the same.
+        and plan.loss.terms[0].slope is not None
+        and not plan.loss.is_custom
+    )
+
+
+def _operators(plan: Plan, operands: Operands) -> Any:
+    return whole(_OPERATORS, plan, _with_tensors(plan, operands))
+
+
+def _kernel(plan: Plan, operands: Operands) -> Any:
+    kernel, is_mean = KERNELS[plan.loss.name], plan.is_mean
+    prediction, target, *_ = operands
+    result = kernel(prediction, target, MEAN if is_mean else SUM, *operands.parameters)
+    if plan.loss.scale != 1.0:
+        result = plan.loss.scale * result
+    if plan.loss.measure is None:
+        return result
+    # A mean is a sum that is divided by nothing.
+    result = plan.loss.combination.value(xp, Sums((result,), None), None, (), None)
+    return result if is_safe(_EAGER, plan, result, ()) else _operators(plan, operands)
+
+
+def _whole(how: Arithmetic, plan: Plan, operands: Operands) -> Any:
+    result = whole_if_safe(how, plan, operands)
+    return _operators(plan, operands) if result is None else result
+
+
+def _blocks(plan: Plan, operands: Operands) -> Any:
+    result = _sums_in_blocks(plan, operands)
+    return _operators(plan, operands) if result is None else result[0]
+
+
+def _sums_in_blocks(plan: Plan, operands: Operands) -> tuple[Array, Sums, Any] | None:
+    if plan.axes is None:
+        strides = operands.prediction.stride()
+        plan, operands = in_memory_order(xp, plan, operands, strides)
+    sums, unit = blockwise_sums(_CONSTANT, plan, operands, limit=_limit(plan))
+    if unit is UNSAFE:
+        return None
+    value = value_of_sums(xp, plan, operands, sums, unit)
+    if unit is None and not is_safe(_CONSTANT, plan, value, operands.parameters):
+        return None
+    return value, sums, unit
+
+
+def _limit(plan: Plan) -> int:
+    return _BLOCK_BYTES // int(plan.dtype.itemsize)
+
+
+def _sums_of_whole(plan: Plan, operands: Operands) -> tuple[Array, Sums, Any] | None:
+    plan = plan._replace(keeps_axes=plan.keepdims or plan.axes is not None)
+    items = _CONSTANT.select(plan, operands)
+    sums, unit = whole_sums(_CONSTANT, plan, items, is_measured=False)
+    if unit is UNSAFE:
+        return None
+    value = plan.loss.combination.value(xp, sums, operands.empty, operands.parameters, unit)
+    if unit is None and not is_safe(_CONSTANT, plan, value, operands.parameters):
+        return None
+    return without_axes(xp, plan, value), sums, unit
+
+
+def _node(plan: Plan, operands: Operands) -> Any:
+    with torch.no_grad():
+        results = (_sums_in_blocks if _is_large(plan) else _sums_of_whole)(plan, operands)
+    if results is None:
+        return _operators(plan, operands)
+    apply: Any = Node.apply
+    return apply(operands.prediction, plan, operands, results, _gradient, _operators)
+
+
+def _gradient(
+    plan: Plan, operands: Operands, sums: Sums, unit: Any, gradient_of_result: Array
+) -> Array:
+    """Return the gradient with respect to the prediction, given that with respect to the loss."""
+    factors = plan.loss.combination.slopes(xp, sums, operands.parameters, unit)
+    factors = tuple(
+        Factor((above * gradient_of_result).to(plan.real_dtype), below) for above, below in factors
+    )
+    term, is_in_dtype = plan.loss.terms[0], plan.prediction.dtype == plan.target.dtype == plan.dtype
+    # Such a slope is a difference and becomes the gradient itself; all else has temporaries.
+    is_in_place = term.slope is term.residual and plan.weight is plan.where is None and is_in_dtype
+    if _is_large(plan) and not is_in_place:
+        return blockwise_gradient(_CONSTANT, plan, operands, factors, unit, limit=_limit(plan))
+    items = _CONSTANT.select(plan, operands)
+    return whole_gradient(_CONSTANT, plan, items, factors, unit).to(plan.gradient_dtype)
+
+
+def _with_tensors(plan: Plan, operands: Operands) -> Operands:
+    """Return operands whose parameters are tensors, in a compiled function.
+
+    The compiler turns a number that changes from call to call into a symbol, which the clip() of
+    array_api_compat asks whether it is NaN.
+    """
+    prediction, target, weight, where, parameters, empty = operands
+    if not (parameters and torch.compiler.is_compiling()):
+        return operands
+    dtype, device = plan.real_dtype, prediction.device
+    tensors = [torch.as_tensor(each, dtype=dtype, device=device) for each in parameters]
+    return Operands(prediction, target, weight, where, tuple(tensors), empty)
+
+
+class TorchEngine(Engine):
+    """Uses PyTorch's own kernels where there are any, and blocks and a node of its own beyond.
+
+    Accelerators, and whatever traces or transforms, get plain operators.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(xp)
+        self.keys = {**HOST_KEYS, **dict.fromkeys(_PLAIN_TYPES, _key_of)}
+        self.strategies = (
+            Strategy("kernel", _suits_kernel, _kernel),
+            Strategy("blocks", _suits_blocks, _blocks),
+            Strategy("whole", _suits_whole, partial(_whole, _CONSTANT)),
+            Strategy("node and blocks", _suits_node_and_blocks, _node),
+            Strategy("node", _suits_node, _node),
+            Strategy("eager", _is_eager, partial(_whole, _EAGER)),
+            Strategy("operators", always, _operators),
+        )
+
+    def key(self, operands: Operands) -> Any:
+        if is_traced() or is_transformed():
+            return None
+        arrays = super().key(operands)
+        if arrays is None:
+            return None
+        return arrays, torch.is_grad_enabled(), torch.get_default_dtype()
+
+    def metadata(self, array: Array) -> Metadata:
+        is_plain = type(array) in _PLAIN_TYPES and not is_traced() and not is_transformed()
+        return Metadata(
+            array.dtype,
+            array.shape,
+            array.device,
+            is_tracked=torch.is_grad_enabled() and array.requires_grad,
+            is_saveable=not is_plain or not array.is_inference(),
+            is_plain=is_plain,
+        )
+
+    def check(self, role: str, array: Array) -> None:
+        if array.is_nested or array.layout is not torch.strided:
+            layout = "nested" if array.is_nested else array.layout
+            raise TypeError(
+                f"{role} has the layout {layout}; make it dense first, for instance with "
+                ".to_dense() or .to_padded_tensor() and where="
+            )
+        if type(array).__name__ == "MaskedTensor":
+            raise TypeError(f"{role} is a MaskedTensor; pass its .get_data() and where=.get_mask()")
+
+    def device_of(self, array: Array) -> Any:
+        return array.device
+
+    def default_float(self) -> DType:
+        return torch.get_default_dtype()
+
+    def from_host(self, value: Any, dtype: DType, like: Array) -> Array:
+        return torch.asarray(value, dtype=dtype, device=like.device)
+
+    def with_slope(self, loss: Loss) -> Loss:
+        (term, *_) = loss.terms
+        if term.slope is not None:
+            return loss
+        return replace(loss, terms=(term._replace(slope=partial(_slope, term)),))
+
+
+def _slope(term: Term, xp: Any, prediction: Array, target: Array, *parameters: Parameter) -> Array:
+    """Return the slopes that differentiation finds."""
+    full, _ = xp.broadcast_arrays(prediction, target)
+
+    def total(prediction: Array) -> Array:
+        return term.value(xp, prediction, target, *parameters).sum()
+
+    return torch.func.grad(total)(full)
+
+
+ENGINE = TorchEngine()

@@ -1,0 +1,109 @@
+"""The keywords of the losses: what they may be, and what to say about one that is none of them."""
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Never, get_args
+
+from multiloss._core.loss import Loss
+from multiloss._core.plan import EmptyKind
+from multiloss._planning.numbers import as_float
+from multiloss._typing import OPTION_NAMES, Axis, ReductionName
+
+# What other libraries call an option. A slip of the pen is found without a table.
+_ALIASES = {"dim": "axis", "mask": "where", "sample_weight": "weight"}
+_REQUIRED = inspect.Parameter.empty
+
+
+# The default of ``empty``, told from others by identity.
+NAN = math.nan
+
+# The default of ``reduction`` where a loss has its own.
+UNSET: Any = object()
+
+_REDUCTIONS: tuple[ReductionName, ...] = get_args(ReductionName)
+
+
+class Options(NamedTuple):
+    """What the caller wants, checked but for the axes."""
+
+    reduction: ReductionName
+    axis: Axis
+    keepdims: bool
+    broadcast: bool
+    empty: EmptyKind
+
+
+def checked_reduction(name: object, axis: Axis = None) -> ReductionName:
+    """Return the name of a reduction, or raise ValueError if there is none of this name."""
+    if not (isinstance(name, str) and name in _REDUCTIONS):
+        allowed = ", ".join(map(repr, _REDUCTIONS))
+        raise ValueError(f"reduction={name!r} is unknown; the reductions are {allowed}")
+    if name == "none" and axis is not None:
+        raise ValueError(f"reduction='none' reduces over no axis; leave out axis={axis!r}")
+    return name
+
+
+def checked_empty(loss: Loss, empty: Any) -> Any:
+    """Return the value of a mean of nothing, None for NaN; raise ValueError if it is no number.
+
+    An array or a traced value is taken as it is.
+    """
+    if "empty" not in loss.options:
+        raise TypeError(unknown_option(loss, ("empty",)))
+    if isinstance(empty, (int, float)):
+        # As a plain float: a subclass may have a dtype, which would take part in promotion.
+        # Compared with itself, since a compiler that traces numbers does not follow math.isnan().
+        return None if empty != empty else as_float("empty", empty) + 0.0  # noqa: PLR0124
+    if not hasattr(empty, "dtype"):
+        raise ValueError(f"empty={empty!r} is not a number; pass one, such as 0.0 or nan")
+    return empty
+
+
+class Keywords(NamedTuple):
+    """The keywords that a loss takes."""
+
+    names: tuple[str, ...]
+    required: tuple[str, ...]
+    defaults: dict[str, Any]  # those that the signature tells
+
+
+def keywords_of(loss: Callable[..., Any]) -> Keywords | None:
+    """Return the keywords of a loss, or None for a function that does not tell them all."""
+    try:
+        _, _, *parameters = inspect.signature(loss).parameters.values()
+    except ValueError:  # no signature, or less than two arguments
+        return None
+    names: list[str] = []
+    required, defaults = [], {}
+    for each in parameters:
+        if each.kind in {each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD}:
+            names.append(each.name)
+            if each.default is _REQUIRED:
+                required.append(each.name)
+            else:
+                defaults[each.name] = each.default
+        elif each.kind is not each.VAR_KEYWORD:
+            return None
+        elif each.annotation is not Never:
+            common = next(iter(get_args(each.annotation)), None)
+            keys = getattr(common, "__optional_keys__", None)
+            if keys is None:
+                return None
+            names += [name for name in OPTION_NAMES if name in keys]
+    return Keywords(tuple(names), tuple(required), defaults)
+
+
+def unknown_option(loss: Loss, unknown: Iterable[str]) -> str:
+    """Return what to say about keywords that are no options of a loss."""
+    allowed = (*(each.name for each in loss.parameters), *loss.options)
+    return no_such_option(loss.name, next(iter(unknown)), allowed)
+
+
+def no_such_option(loss: str, given: str, allowed: Sequence[str]) -> str:
+    """Return one line that lists the options of a loss, and the one that may have been meant."""
+    from difflib import get_close_matches
+
+    meant = _ALIASES.get(given) or next(iter(get_close_matches(given, allowed, n=1)), "")
+    hint = f"did you mean {meant}? It" if meant in allowed else "it"
+    return f"{loss} has no option {given}; {hint} has {', '.join(allowed)}"

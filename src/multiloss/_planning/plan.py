@@ -1,0 +1,198 @@
+"""The plan of a call, from what its operands are and the options."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from multiloss._core.loss import Loss
+from multiloss._core.plan import EmptyKind, Metadata, Operands, Plan
+from multiloss._core.sums import count
+from multiloss._engines import Engine
+from multiloss._planning.dtypes import (
+    gradient_dtype,
+    real_counterpart,
+    with_weight,
+    working_dtype,
+)
+from multiloss._planning.operands import common_engine, is_ready, read, stays_a_number
+from multiloss._planning.options import Options, checked_reduction
+from multiloss._planning.shapes import broadcast_shape, equal_shapes, fits, normalized_axis
+from multiloss._typing import DType, Shape
+
+# Numbers that neither overflow nor vanish in any dtype, their squares included.
+_TINY, _HUGE = 2.0**-30, 2.0**30
+
+# The roles that are no parameters; their number of axes is that of the loss.
+_WITH_AXES = ("weight", "where")
+
+
+def are_ordinary(parameters: tuple[Any, ...]) -> bool:
+    """Tell whether no parameter that is a number is near the end of a range."""
+    for each in parameters:  # noqa: SIM110  a generator takes longer, in every call
+        if type(each) is float and not _TINY < each < _HUGE:
+            return False
+    return True
+
+
+def planned(
+    loss: Loss, operands: Operands, options: tuple[Any, ...], *, with_gradient: bool
+) -> tuple[Plan, Operands]:
+    """Return the plan of a call, and the operands as arrays of the engine, of NumPy, or numbers."""
+    prediction, target, weight, where, parameters, empty = operands
+    given = {"prediction": prediction, "target": target}
+    numbers = []
+    for spec, value in zip(loss.parameters, parameters, strict=True):
+        if stays_a_number(spec, value):
+            numbers.append(value)
+        else:
+            given[spec.name] = value
+    if weight is not None:
+        given["weight"] = weight
+    if where is not None:
+        given["where"] = where
+    engine = common_engine(given)
+    arrays, metadata = {}, {}
+    for role, value in given.items():
+        arrays[role], metadata[role] = read(role, value, engine)
+    reduction, axis, keepdims, broadcast = options
+    kind: EmptyKind = "nan" if empty is None else "number" if type(empty) is float else "array"
+    wanted = Options(checked_reduction(reduction, axis), axis, keepdims, broadcast, kind)
+    is_ordinary = are_ordinary(parameters)
+    plan = _plan_of(
+        engine,
+        loss,
+        metadata,
+        wanted,
+        with_gradient=with_gradient,
+        is_ordinary=is_ordinary,
+    )
+    is_plain = all(is_ready(engine, each) for each in arrays.values())
+    has_arrays = len(numbers) < len(parameters)
+    plan = plan._replace(converts=not (is_ordinary and is_plain) or has_arrays)
+    plan = plan._replace(strategy=engine.strategy_of(plan))
+    parameters = tuple(
+        [
+            arrays.get(spec.name, value)
+            for spec, value in zip(loss.parameters, parameters, strict=True)
+        ]
+    )
+    return plan, Operands(
+        arrays["prediction"],
+        arrays["target"],
+        arrays.get("weight"),
+        arrays.get("where"),
+        parameters,
+        empty,
+    )
+
+
+def _plan_of(
+    engine: Engine,
+    loss: Loss,
+    operands: Mapping[str, Metadata],
+    options: Options,
+    *,
+    with_gradient: bool,
+    is_ordinary: bool,
+) -> Plan:
+    """Return the plan but for its strategy, or raise an error that says what does not fit."""
+    prediction, target = operands["prediction"], operands["target"]
+    shape = _loss_shape(prediction, target, broadcast=options.broadcast)
+    dtype = working_dtype(engine, prediction, target)
+    for role, metadata in operands.items():
+        if role not in {"prediction", "target"}:
+            _check_shape(role, metadata.shape, shape)
+            dtype = _with_role(engine, dtype, role, metadata)
+    real = real_counterpart(engine, dtype)
+    if dtype != real and not loss.takes_complex:
+        raise TypeError(f"{loss.name} of complex numbers is not defined; pass real ones")
+    _check_devices(operands)
+    axes = normalized_axis(options.axis, len(shape))
+    if options.reduction == "none":
+        axes = ()
+    keepdims = options.keepdims and axes != ()
+    # A lazy engine may have nan, None or a symbol where it does not know the size yet.
+    is_known = all(isinstance(size, int) for size in shape)
+    return Plan(
+        engine,
+        engine.with_slope(loss) if with_gradient else loss,
+        prediction,
+        target,
+        operands.get("weight"),
+        operands.get("where"),
+        tuple([operands.get(spec.name) for spec in loss.parameters]),
+        shape,
+        dtype,
+        real,
+        bool(dtype != real),
+        *gradient_dtype(engine, prediction, dtype),
+        axes,
+        options.reduction == "mean",
+        count(shape, axes) if is_known else None,
+        keepdims,
+        keepdims or (axes is not None and (with_gradient or loss.measure is not None)),
+        options.empty,
+        with_gradient,
+        is_ordinary,
+    )
+
+
+def _loss_shape(prediction: Metadata, target: Metadata, *, broadcast: bool) -> Shape:
+    """Return the shape of the loss before the reduction.
+
+    A target without axes is one for all: nothing can be meant by accident.
+    """
+    if broadcast or not len(target.shape):
+        shape = broadcast_shape(prediction.shape, target.shape)
+        cure = "these do not broadcast; give them one shape"
+    else:
+        shape = prediction.shape if equal_shapes(prediction.shape, target.shape) else None
+        cure = "give them one shape, or pass broadcast=True if every pair is meant"
+    if shape is None:
+        raise ValueError(
+            f"prediction has the shape {tuple(prediction.shape)} and target has the shape "
+            f"{tuple(target.shape)}: {cure}"
+        )
+    return shape
+
+
+def _check_shape(role: str, given: Shape, shape: Shape) -> None:
+    """Check that weights, a mask or a parameter have the axes of the loss.
+
+    A parameter may also be one for all.
+    """
+    if fits(given, shape) or (not len(given) and role not in _WITH_AXES):
+        return
+    missing = len(shape) - len(given)
+    cure = "give it as many axes, each of the same size or of size 1"
+    if len(given) and missing > 0:
+        if fits(given, shape[: len(given)]):
+            cure = f"pass {role}[{', '.join([':'] * len(given) + ['None'] * missing)}]"
+        elif fits(given, shape[missing:]):
+            cure = f"pass {role}[{', '.join(['None'] * missing + [':'] * len(given))}]"
+    raise ValueError(
+        f"{role} has the shape {tuple(given)} and the loss has the shape {tuple(shape)}: {cure}"
+    )
+
+
+def _with_role(engine: Engine, dtype: DType, role: str, given: Metadata) -> DType:
+    """Return the dtype in which a loss of ``dtype`` meets its weights, a mask or a parameter."""
+    if role == "where":
+        if given.dtype != engine.xp.bool:
+            raise TypeError(
+                f"where has the dtype {given.dtype}; pass booleans, for instance where != 0"
+            )
+        return dtype
+    if engine.kind(given.dtype) == "complex":
+        raise TypeError(f"{role} has the dtype {given.dtype}; pass real numbers")
+    return with_weight(engine, dtype, given)
+
+
+def _check_devices(operands: Mapping[str, Metadata]) -> None:
+    """Check that all arrays of the engine are on one device; host data has none yet."""
+    given = [(role, each.device) for role, each in operands.items() if each.device is not None]
+    for role, device in given:
+        if device != given[0][1]:
+            raise ValueError(
+                f"{given[0][0]} is on the device {given[0][1]} and {role} is on the device "
+                f"{device}; move one of them"
+            )

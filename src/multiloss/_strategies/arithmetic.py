@@ -1,0 +1,85 @@
+"""What a strategy asks of an array library, answered with nothing but the array API."""
+
+from typing import Any
+
+from multiloss._core.plan import Items, Operands, Plan, select
+from multiloss._core.sums import Factor, Total, as_dtype_of, stretch_of
+from multiloss._core.terms import Term
+from multiloss._typing import Array, Namespace
+
+
+class Arithmetic:
+    """Runs the terms of a loss by plain operators, which every library can trace."""
+
+    def __init__(self, xp: Namespace) -> None:
+        self.xp = xp
+
+    def select(self, plan: Plan, operands: Operands) -> Items:
+        """Return what enters the arithmetic."""
+        return select(self.xp, plan, operands)
+
+    def constant(self, value: Array) -> Array:
+        """Return a result for a look at its numbers."""
+        return value
+
+    def values(self, plan: Plan, term: Term, items: Items) -> Array:
+        """Return a term of each element."""
+        xp = self.xp
+        if term.is_square and plan.is_complex:
+            # From the two parts: abs() would take a root first, which has no derivative at zero.
+            residual: Any = term.residual
+            full = residual(xp, items.prediction, items.target)
+            real, imaginary = xp.real(full), xp.imag(full)
+            return real * real + imaginary * imaginary
+        return term.value(xp, items.prediction, items.target, *items.parameters)
+
+    def term_sum(self, plan: Plan, term: Term, items: Items) -> Array:
+        """Return Σ w·term, with the axes that the plan keeps."""
+        values = self.values(plan, term, items)
+        return self.sum(plan, values if items.weight is None else values * items.weight)
+
+    def sum(self, plan: Plan, values: Array) -> Array:
+        """Return the sum over the axes of the plan."""
+        if plan.axes == ():
+            return values
+        return self.xp.sum(values, axis=plan.axes, keepdims=plan.keeps_axes)
+
+    def total(self, plan: Plan, items: Items) -> Total:
+        """Return Σ w."""
+        weight, axes = items.weight, plan.axes
+        if plan.reduced_size is None:
+            ones = self.xp.ones_like(items.prediction + items.target)
+            weight = ones if weight is None else weight * ones
+            return self.xp.sum(weight, axis=axes, keepdims=plan.keeps_axes)
+        if weight is None:
+            return plan.reduced_size
+        # Multiplied if the weights are stretched: faster, and exact, where some engines lose digits
+        # in repeated terms.
+        total = self.xp.sum(weight, axis=axes, keepdims=plan.keeps_axes)
+        stretch = stretch_of(weight.shape, plan.shape, axes)
+        return total if stretch == 1 else total * stretch
+
+    def slopes(self, plan: Plan, term: Term, items: Items) -> Array:  # noqa: ARG002  for others
+        """Return w·slope of each element."""
+        function: Any = term.slope
+        slopes = function(self.xp, items.prediction, items.target, *items.parameters)
+        if items.weight is None:
+            return slopes
+        # Slopes may be complex where weights are not.
+        return slopes * as_dtype_of(self.xp, items.weight, slopes)
+
+    def multiplied(
+        self,
+        slopes: Array,
+        factor: Factor,
+        out: Array | None = None,  # noqa: ARG002  for others
+    ) -> Array:
+        """Return slopes times a factor, in ``out`` if that is possible."""
+        above, below = factor
+        if isinstance(below, (int, float)):
+            slopes = slopes / below if below else 0.0 * slopes
+        elif below is not None:
+            # Divided by infinity, a slope is zero.
+            safe = self.xp.where(below == 0, self.xp.inf, below)
+            slopes = slopes / as_dtype_of(self.xp, safe, slopes)
+        return slopes * (above if isinstance(above, float) else as_dtype_of(self.xp, above, slopes))

@@ -1,0 +1,218 @@
+"""Blocks that fit a cache, one after another, whose sums are added up. For eager arrays of a host.
+
+The temporaries of a whole large array go through memory several times; those of a block stay in the
+cache. The arrays have to support basic indexing and assignment.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from typing import Any, TypeAlias
+
+from multiloss._core.plan import Items, Operands, Plan
+from multiloss._core.sums import Factor, Sums
+from multiloss._core.terms import Term
+from multiloss._strategies.arithmetic import Arithmetic
+from multiloss._strategies.whole import UNSAFE, is_safe, plan_of_unit, sums_of, weighted_slopes
+from multiloss._typing import Array, Namespace, Parameter, Shape
+
+Index: TypeAlias = tuple[slice, ...]
+
+_SEEN_FREED = 2**25 - 2**16  # bytes; from 32 MiB on, glibc does not learn
+
+
+def blocks_if_safe(how: Arithmetic, plan: Plan, operands: Operands, *, limit: int) -> Any:
+    """Return the loss, and its gradient if the plan wants it, from blocks of at most ``limit``.
+
+    The gradient is that of a prediction that was not stretched. None if a unit may be missed, as in
+    whole_if_safe().
+    """
+    sums, unit = blockwise_sums(how, plan, operands, limit=limit)
+    if unit is UNSAFE:
+        return None
+    value = value_of_sums(how.xp, plan, operands, sums, unit)
+    if unit is None and not is_safe(how, plan, value, operands.parameters):
+        return None
+    if not plan.with_gradient:
+        return value
+    factors = plan.loss.combination.slopes(how.xp, sums, operands.parameters, unit)
+    return value, blockwise_gradient(how, plan, operands, factors, unit, limit=limit)
+
+
+def value_of_sums(xp: Namespace, plan: Plan, operands: Operands, sums: Sums, unit: Any) -> Array:
+    """Return the loss, given sums that kept their axes, or scalars over all."""
+    combine = plan.loss.combination.value
+    value = combine(xp, sums, operands.empty, operands.parameters, unit)
+    # As an array: not every astype() takes a scalar.
+    value = xp.astype(value[...], plan.real_dtype, copy=False)
+    if plan.axes is None:
+        return xp.reshape(value, (1,) * len(plan.shape)) if plan.keepdims else value
+    return value if plan.keepdims or not plan.axes else xp.squeeze(value, axis=plan.axes)
+
+
+def blockwise_sums(
+    how: Arithmetic, plan: Plan, operands: Operands, *, limit: int
+) -> tuple[Sums, Any]:
+    """Return the sums, and the unit of the terms."""
+    xp, loss, axes = how.xp, plan.loss, plan.axes
+    keep_freed_memory(xp)
+    unit = _unit(how, plan, operands, limit)
+    if unit is UNSAFE:
+        return Sums((), None), unit
+    is_counted = plan.is_mean and operands.weight is None and operands.where is None
+    keeps_axes = axes is not None
+    part = plan._replace(
+        keepdims=keeps_axes, keeps_axes=keeps_axes, is_mean=plan.is_mean and not is_counted
+    )
+    shape = () if axes is None else _reduced_shape(plan.shape, axes)
+    # Blocks are added up in double precision, so that many of them lose nothing.
+    is_added = axes != () and plan.real_dtype == xp.float32
+    dtype = xp.float64 if is_added else plan.real_dtype
+    device = operands.prediction.device
+    zeros = partial(xp.zeros, shape, dtype=dtype, device=device)
+    first = tuple(zeros() for term in loss.terms if term.is_summed)
+    sums = Sums(first, zeros() if part.is_mean else None)
+    for index, terms, items, _ in _blocks(how, plan, operands, unit, limit):
+        sizes = tuple(each.stop - each.start for each in index)
+        block = sums_of(how, part._replace(shape=sizes), terms, items)
+        if axes is None:
+            sums += block
+        else:
+            sums.add_at(_along(index, shape), block)
+    return sums._replace(weight=plan.reduced_size) if is_counted else sums, unit
+
+
+def blockwise_gradient(
+    how: Arithmetic,
+    plan: Plan,
+    operands: Operands,
+    factors: tuple[Factor, ...],
+    unit: Any,
+    *,
+    limit: int,
+) -> Array:
+    """Return the gradient of a prediction that was not stretched.
+
+    A factor is a number, or an array with the reduced axes kept.
+    """
+    keep_freed_memory(how.xp)
+    device = operands.prediction.device
+    gradient = how.xp.empty(plan.shape, dtype=plan.gradient_dtype, device=device)
+    for index, terms, items, slope in _blocks(how, plan, operands, unit, limit):
+        parts = tuple(Factor(*(_cut(each, index) for each in factor)) for factor in factors)
+        out = gradient[index]
+        slopes = weighted_slopes(how, plan, terms, items, parts, out=out)
+        if slopes is not out or slope is not None:
+            gradient[index] = slopes if slope is None else slopes * slope
+    return gradient
+
+
+def in_memory_order(
+    xp: Namespace, plan: Plan, operands: Operands, strides: tuple[int, ...]
+) -> tuple[Plan, Operands]:
+    """Reorder the axes, for a sum over all, so that neighbours in memory meet in a block."""
+    order = tuple(sorted(range(len(strides)), key=lambda axis: -abs(strides[axis])))
+    ndims = [getattr(array, "ndim", len(order)) for array in operands[:4]]
+    if order == tuple(range(len(order))) or any(ndim != len(order) for ndim in ndims):
+        return plan, operands
+    shape = tuple(plan.shape[axis] for axis in order)
+    reordered = _with_arrays(operands, lambda array: xp.permute_dims(array, order))
+    return plan._replace(shape=shape), reordered
+
+
+@lru_cache
+def keep_freed_memory(xp: Namespace) -> None:
+    """Have the allocator keep the temporaries of a block for the next one.
+
+    Where the C library is glibc, it would hand them back to the system each time, and the kernel
+    would clear every page again, which takes longer than the arithmetic. It learns from the largest
+    block that it has seen freed; this one is never written to.
+    """
+    xp.empty(_SEEN_FREED, dtype=xp.uint8)
+
+
+def split(shape: Shape, limit: int) -> Iterator[Index]:
+    """Yield the indices of blocks of at most ``limit`` elements, which make up the shape."""
+    cut, inner = 0, math.prod(shape)
+    for cut, size in enumerate(shape):  # noqa: B007  used after the loop
+        inner //= size
+        if inner <= limit:
+            break
+    step = max(1, limit // inner)
+    rest = tuple(slice(0, size) for size in shape[cut + 1 :])
+    for position in itertools.product(*map(range, shape[:cut])):
+        outer = tuple(slice(each, each + 1) for each in position)
+        for start in range(0, shape[cut], step):
+            yield (*outer, slice(start, min(start + step, shape[cut])), *rest)
+
+
+def _blocks(
+    how: Arithmetic, plan: Plan, operands: Operands, unit: Any, limit: int
+) -> Iterator[tuple[Index, tuple[Term, ...], Items, Array | None]]:
+    """Yield the index of each block, its terms and elements, and the slope of its unit."""
+    loss, shape = plan.loss, plan.shape
+    for index in split(shape, limit):
+
+        def cut(array: Array, index: Index = index) -> Array:
+            return array[index if array.shape == shape else _along(index, array.shape)]
+
+        items = how.select(plan, _with_arrays(operands, cut))
+        if unit is None or loss.measure is None:
+            yield index, loss.terms, items, None
+        else:
+            part = tuple(each[_along(index, each.shape)] for each in unit)
+            yield index, *loss.measure.apply(how.xp, loss.terms, items, part)
+
+
+def _unit(how: Arithmetic, plan: Plan, operands: Operands, limit: int) -> Any:
+    """Return the unit of a loss that cannot go without; UNSAFE if it cannot be trusted."""
+    measure = plan.loss.measure
+    if measure is None or not measure.losses:
+        return None
+    lengths = []
+    for loss in measure.losses:
+        part = plan_of_unit(plan, loss)
+        sums, _ = blockwise_sums(how, part, operands, limit=limit)
+        length = loss.combination.value(how.xp, sums, None, (), None)
+        length = how.xp.astype(length[...], plan.real_dtype, copy=False)
+        if not is_safe(how, part, length, ()):
+            return UNSAFE
+        lengths.append(length)
+    return measure.unit(how.xp, plan, None, *lengths)
+
+
+def _reduced_shape(shape: Shape, axes: tuple[int, ...]) -> Shape:
+    return tuple(1 if k in axes else size for k, size in enumerate(shape))
+
+
+def _cut(value: Any, index: Index) -> Any:
+    """Return the part of a factor that meets a block: a number is one for all."""
+    return value[_along(index, value.shape)] if getattr(value, "shape", ()) else value
+
+
+def _along(index: Index, shape: Shape) -> Index:
+    """Return the index into an array that broadcasts to the shape that was split."""
+    if not shape:
+        return ()
+    return tuple(
+        slice(None) if size == 1 else each
+        for each, size in zip(index[-len(shape) :], shape, strict=True)
+    )
+
+
+def _with_arrays(operands: Operands, function: Callable[[Array], Array]) -> Operands:
+    """Return the operands with a function applied to every array that has axes."""
+
+    def applied(value: Parameter) -> Parameter:
+        return function(value) if getattr(value, "shape", ()) else value
+
+    prediction, target, weight, where, parameters, empty = operands
+    return Operands(
+        applied(prediction),
+        applied(target),
+        applied(weight),
+        applied(where),
+        tuple(map(applied, parameters)),
+        empty,
+    )

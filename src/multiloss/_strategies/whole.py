@@ -1,0 +1,154 @@
+"""Whole arrays: every step takes all elements."""
+
+from typing import Any
+
+from multiloss._core.combinations import exponent_of
+from multiloss._core.measures import is_safe_without_unit
+from multiloss._core.plan import Items, Operands, Plan
+from multiloss._core.sums import Factor, Sums
+from multiloss._core.terms import Term
+from multiloss._strategies.arithmetic import Arithmetic
+from multiloss._typing import Array, Namespace, Parameter, Shape
+
+UNSAFE: Any = object()
+
+
+def whole(how: Arithmetic, plan: Plan, operands: Operands) -> Any:
+    """Return the loss; and its gradient with respect to the prediction, if the plan wants it."""
+    return _result(how, plan, operands, is_measured=True)
+
+
+def whole_if_safe(how: Arithmetic, plan: Plan, operands: Operands) -> Any:
+    """Return the same without the unit that keeps a norm in range; None if it may be missed.
+
+    It looks at the result, and so is for eager arrays of a host.
+    """
+    return _result(how, plan, operands, is_measured=False)
+
+
+def _result(how: Arithmetic, plan: Plan, operands: Operands, *, is_measured: bool) -> Any:
+    xp, loss, combination = how.xp, plan.loss, plan.loss.combination
+    items = how.select(plan, operands)
+    sums, unit = whole_sums(how, plan, items, is_measured=is_measured)
+    if unit is UNSAFE:
+        return None
+    value = combination.value(xp, sums, operands.empty, items.parameters, unit)
+    if unit is None and loss.measure and not is_safe(how, plan, value, items.parameters):
+        return None
+    value = without_axes(xp, plan, value)
+    if not plan.with_gradient:
+        return value
+    factors = combination.slopes(xp, sums, items.parameters, unit)
+    return value, as_gradient(xp, plan, whole_gradient(how, plan, items, factors, unit))
+
+
+def whole_sums(how: Arithmetic, plan: Plan, items: Items, *, is_measured: bool) -> tuple[Sums, Any]:
+    """Return the sums, and the unit of the terms: None without one, UNSAFE if one is missed."""
+    measure, terms, unit = plan.loss.measure, plan.loss.terms, None
+    if measure is not None and (is_measured or measure.losses):
+        unit = _unit(how, plan, items, is_measured=is_measured)
+        if unit is UNSAFE:
+            return Sums((), None), unit
+        terms, items, _ = measure.apply(how.xp, terms, items, unit)
+    return sums_of(how, plan, terms, items), unit
+
+
+def whole_gradient(
+    how: Arithmetic, plan: Plan, items: Items, factors: tuple[Factor, ...], unit: Any
+) -> Array:
+    """Return the gradient in the shape of the loss before the reduction."""
+    measure, terms, slope = plan.loss.measure, plan.loss.terms, None
+    if measure is not None and unit is not None:
+        terms, items, slope = measure.apply(how.xp, terms, items, unit)
+    gradient = weighted_slopes(how, plan, terms, items, factors)
+    return gradient if slope is None else gradient * slope
+
+
+def _unit(how: Arithmetic, plan: Plan, items: Items, *, is_measured: bool) -> Any:
+    """Return the unit in which the terms of a plan are measured."""
+    measure: Any = plan.loss.measure
+    lengths = []
+    for loss in measure.losses:
+        part = plan_of_unit(plan, loss)
+        sums, unit = whole_sums(how, part, items, is_measured=is_measured)
+        length = loss.combination.value(how.xp, sums, None, (), unit)
+        if unit is None and not is_safe(how, part, length, ()):
+            return UNSAFE
+        lengths.append(length)
+    return measure.unit(how.xp, plan, items, *lengths)
+
+
+def is_safe(how: Arithmetic, plan: Plan, value: Array, parameters: tuple[Parameter, ...]) -> bool:
+    """Tell whether an eager result needs no unit."""
+    measure = plan.loss.measure
+    if measure is None:
+        return True
+    return is_safe_without_unit(how.xp, how.constant(value), exponent_of(parameters))
+
+
+def plan_of_unit(plan: Plan, loss: Any) -> Plan:
+    """Return the plan of a loss that measures another one: over the same axes, which it keeps."""
+    keepdims = plan.keeps_axes
+    return plan._replace(loss=loss, is_mean=False, keepdims=keepdims, with_gradient=False)
+
+
+def sums_of(how: Arithmetic, plan: Plan, terms: tuple[Term, ...], items: Items) -> Sums:
+    """Return the sums of the terms, and of the weights if something is divided by it."""
+    scale = plan.loss.scale
+    sums = []
+    for term in terms:
+        if term.is_summed:
+            each = how.term_sum(plan, term, items)
+            sums.append(each if scale == 1.0 else scale * each)
+    return Sums(tuple(sums), how.total(plan, items) if plan.is_mean else None)
+
+
+def weighted_slopes(  # noqa: PLR0917  as in blocks
+    how: Arithmetic,
+    plan: Plan,
+    terms: tuple[Term, ...],
+    items: Items,
+    factors: tuple[Factor, ...],
+    out: Array | None = None,
+) -> Any:
+    """Return slopes times weights and factors, in ``out`` if that is possible."""
+    gradient: Any = None
+    for term, factor in zip(terms, factors, strict=False):
+        slopes = how.slopes(plan, term, items)
+        scaled = Factor(plan.loss.scale * term.slope_scale * factor.above, factor.below)
+        slopes = how.multiplied(slopes, scaled, out if len(factors) == 1 else None)
+        gradient = slopes if gradient is None else gradient + slopes
+    return gradient
+
+
+def as_gradient(xp: Namespace, plan: Plan, gradient: Array) -> Array:
+    """Return the gradient in the shape and the dtype of the prediction."""
+    if plan.is_complex and not plan.gradient_is_complex:
+        gradient = xp.real(gradient)
+    if gradient.shape != plan.prediction.shape:
+        gradient = _sum_to_shape(xp, gradient, plan.prediction.shape)
+    if gradient.dtype == plan.gradient_dtype:
+        return gradient
+    # As an array: a 0-d result may be a scalar, which astype() refuses.
+    return xp.astype(gradient[...], plan.gradient_dtype)
+
+
+def without_axes(xp: Namespace, plan: Plan, value: Array) -> Array:
+    """Return a result without the reduced axes, unless the caller wants to keep them."""
+    is_kept = plan.keeps_axes and not plan.keepdims and plan.axes
+    return xp.squeeze(value, axis=plan.axes) if is_kept else value
+
+
+def _sum_to_shape(xp: Namespace, gradient: Array, shape: Shape) -> Array:
+    """Sum over the axes along which an operand of this shape was stretched."""
+    added = len(gradient.shape) - len(shape)
+    stretched = tuple(
+        axis
+        for axis, size in enumerate(gradient.shape)
+        if axis < added or (shape[axis - added] == 1 and size != 1)
+    )
+    if stretched:
+        gradient = xp.sum(gradient, axis=stretched, keepdims=True)
+    if added:
+        gradient = xp.squeeze(gradient, axis=tuple(range(added)))
+    return gradient
