@@ -21,6 +21,9 @@ class Strategy(NamedTuple):
     suits: Callable[[Plan], bool]
     run: Callable[[Plan, Operands], Any]  # returns the value, or value and gradient
 
+    def __repr__(self) -> str:
+        return self.name
+
 
 def always(_: Plan) -> bool:
     """Suit every plan."""
@@ -38,6 +41,9 @@ class Engine:
         self.keys: dict[type, Callable[[Any], Any]] = {}
         # In the order in which they are looked at; the last one suits every plan.
         self.strategies: tuple[Strategy, ...] = (Strategy("operators", always, run),)
+
+    def __repr__(self) -> str:
+        return self.name
 
     def strategy_of(self, plan: Plan) -> Strategy:
         """Return the first strategy that suits a plan."""
