@@ -172,3 +172,16 @@ def test_large_arrays(tuned_engine: Engine, function: Any, definition: Any, axis
     ahead = np.sum(definition(prediction + step * slope, target, np.ones(prediction.shape), axis))
     behind = np.sum(definition(prediction - step * slope, target, np.ones(prediction.shape), axis))
     assert (ahead - behind) / (2 * step) == pytest.approx(np.sum(slope**2), rel=1e-3)
+
+
+@pytest.mark.parametrize("role", ["where", "weight"])
+def test_short_vectors_beside_elements_that_do_not_count(engine: Engine, role: str) -> None:
+    # Divided by the length, the square of an element that does not count overflows.
+    prediction, target = engine.array([1e-25, 2e-25, 3.0]), engine.array([1.0, 2.5, 3.0])
+    counts = engine.asarray(np.array([True, True, False]))
+    options = {role: counts if role == "where" else engine.array([1.0, 1.0, 0.0])}
+    value, gradient = ml.value_and_grad(ml.cosine_distance)(prediction, target, **options)
+    # 1 - (1 + 2 * 2.5) / (sqrt(5) sqrt(7.25))
+    assert float(engine.numpy(value)) == pytest.approx(0.0034542423, rel=1e-6)
+    assert np.all(np.isfinite(engine.numpy(gradient)))
+    assert engine.numpy(gradient)[2] == 0.0

@@ -259,6 +259,18 @@ def test_weights_that_sum_to_zero_are_a_mean_of_nothing(engine: Engine, name: st
     close(engine, gradient, [0.0, 0.0])
 
 
+@every({name: KINDS[name] for name in ("mse", "rmse", "mae")})
+def test_gradient_of_a_mean_of_nothing_is_zero_beside_nan(engine: Engine, name: str) -> None:
+    prediction = engine.array([[np.nan, 1.0], [2.0, 1.0]])
+    weight = engine.array([[0.0, 1.0], [0.0, 1.0]])
+    zeros = engine.array(np.zeros((2, 2)))
+    value, gradient = ml.value_and_grad(KINDS[name].function)(
+        prediction, zeros, weight=weight, axis=0, empty=0.0
+    )
+    close(engine, value, [0.0, 1.0])
+    assert np.all(engine.numpy(gradient)[:, 0] == 0.0)
+
+
 def test_sum_of_nothing_is_zero(engine: Engine) -> None:
     nothing = engine.array(np.zeros((3, 0)))
     close(engine, ml.sse(nothing, nothing), 0.0)

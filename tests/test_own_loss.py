@@ -9,6 +9,7 @@ import pytest
 import multiloss as ml
 from engines import Engine
 from losses import cubic, made
+from multiloss._typing import OPTION_NAMES
 
 PREDICTION = np.array([[0.5, -1.25, 3.0], [2.0, 0.0, -0.75]])
 TARGET = np.array([[1.0, -1.0, 0.5], [2.0, -3.0, 0.75]])
@@ -163,7 +164,7 @@ def test_value_of_the_wrong_shape(engine: Engine, value: Any, message: str) -> N
 
 def test_signature_is_that_of_the_losses_of_the_package() -> None:
     parameters = inspect.signature(with_slope).parameters
-    assert list(parameters) == ["prediction", "target", "scale", "options"]
+    assert list(parameters) == ["prediction", "target", "scale", *OPTION_NAMES]
     assert parameters["scale"].default == 1.0
     message = r"cubic has no option mask; did you mean where\? It has scale, weight"
     with pytest.raises(TypeError, match=message):

@@ -590,3 +590,29 @@ def test_modules_take_weights_and_masks() -> None:
     assert torch.equal(
         SSELoss(reduction="mean")(prediction, target), ml.mse(prediction, target, half=True)
     )
+
+
+@pytest.mark.parametrize("shape", [(100, 100), (90, 110)], ids=str)
+@pytest.mark.parametrize("axis", [0, 1, None], ids=str)
+@pytest.mark.parametrize("role", ["weight", "where", ""])
+@pytest.mark.parametrize(
+    "loss", [ml.mse, ml.huber, ml.rmse, ml.wmape], ids=lambda each: each.__name__
+)
+def test_gradients_of_the_node_that_can_be_differentiated(
+    loss: Any, role: str, axis: int | None, shape: tuple[int, ...]
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    prediction, target, weight = (
+        torch.rand(shape, dtype=torch.float64, generator=generator) for _ in range(3)
+    )
+    prediction.requires_grad_()
+    options = {"weight": {"weight": weight}, "where": {"where": weight > 0.5}}.get(role, {})
+    value = loss(prediction, target + 0.25, axis=axis, **options)
+    ones = torch.ones_like(value)
+    (expected,) = torch.autograd.grad(value, prediction, ones, retain_graph=True)
+    (again,) = torch.autograd.grad(value, prediction, ones, create_graph=True)
+    torch.testing.assert_close(again, expected, rtol=1e-12, atol=1e-15)
+    (batch,) = torch.autograd.grad(
+        value, prediction, torch.stack([ones, 2 * ones]), is_grads_batched=True
+    )
+    torch.testing.assert_close(batch, torch.stack([expected, 2 * expected]), rtol=1e-12, atol=1e-15)

@@ -63,7 +63,7 @@ def losses() -> dict[str, Callable[..., Any]]:
 
 def signature(name: str, loss: Callable[..., Any]) -> str:
     """Return a loss with its own parameters and their defaults, without the common options."""
-    common = {*inspect.signature(ml.mse).parameters, "options", "unknown"}
+    common = {*inspect.signature(ml.mse).parameters}
     own = [
         each.name if each.default is each.empty else f"{each.name}={_written(each.default)}"
         for each in inspect.signature(loss).parameters.values()

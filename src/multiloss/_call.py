@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, cast
 
 from multiloss._core.loss import Loss
 from multiloss._core.plan import Operands
+from multiloss._core.records import replaced
 from multiloss._engines import engine_of
 from multiloss._planning.operands import checked_parameter, converted, rounded_to
 from multiloss._planning.options import NAN, UNSET, checked_empty, unknown_option
@@ -108,7 +109,9 @@ def evaluate(
     if plan.converts:
         operands = converted(plan, operands)
     if empty is not None:
-        operands = operands._replace(empty=rounded_to(plan.engine, "empty", empty, plan.real_dtype))
+        operands = replaced(
+            operands, empty=rounded_to(plan.engine, "empty", empty, plan.real_dtype)
+        )
     result = plan.engine.run(plan, operands)
     return cast(ArrayT, ValueAndGradient(*result) if with_gradient else result)
 
@@ -119,22 +122,22 @@ def _key(operands: Operands, options: tuple[Any, ...], *, with_gradient: bool) -
     The numbers of arrays have no part in it, those of parameters only if they are out of the
     ordinary.
     """
-    engine = engine_of("prediction", operands.prediction)
+    arrays = engine_of("prediction", operands.prediction).key(operands)
+    if arrays is None:
+        return None
     reduction, axis, keepdims, broadcast = options
     empty = type(operands.empty)
     # By type, since 1 and 1.0 are equal keys.
-    if (
+    is_plain = (
         type(reduction) is str
         and type(keepdims) is bool
         and type(broadcast) is bool
         and (axis is None or type(axis) is int or _is_tuple_of_integers(axis))
         and empty in _EMPTY_TYPES
-    ):
-        arrays = engine.key(operands)
-        if arrays is not None:
-            is_ordinary = are_ordinary(operands.parameters)
-            return arrays, options, empty, with_gradient, is_ordinary
-    return None
+    )
+    if not is_plain:
+        return None
+    return arrays, options, empty, with_gradient, are_ordinary(operands.parameters)
 
 
 def _is_tuple_of_integers(axis: Axis) -> bool:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from multiloss._core.combinations import exponent_of, is_two
+from multiloss._core.records import replaced
 from multiloss._core.terms import Term, difference, square
 from multiloss._typing import Array, DType, Namespace, Parameter
 
@@ -59,7 +60,7 @@ def _in_unit(xp: Namespace, terms: tuple[Term, ...], items: "Items", unit: Array
     slope = None
     if term.residual_slope is not None:
         slope = term.residual_slope(xp, items.prediction, items.target)
-    measured = items._replace(prediction=residual, target=0.0)
+    measured = replaced(items, prediction=residual, target=0.0)
     return Measured((_SQUARE if term.is_square else term,), measured, slope)
 
 

@@ -49,16 +49,20 @@ class Plan(NamedTuple):
     converts: bool = True  # whether operands are more than arrays of the engine
     strategy: Any = None
 
-    @property
-    def arrays(self) -> tuple[Metadata, ...]:
-        """Return what the operands are that are arrays."""
-        given = (self.prediction, self.target, self.weight, self.where, *self.parameters)
-        return tuple([each for each in given if each is not None])
 
-    @property
-    def device(self) -> Any:
-        """Return the device of the operands; None for an engine that moves them by itself."""
-        return next((each.device for each in self.arrays if each.device is not None), None)
+# Functions, since old releases of Dynamo trace no property of a named tuple.
+def arrays_of(plan: Plan) -> tuple[Metadata, ...]:
+    """Return what the operands are that are arrays."""
+    given = (plan.prediction, plan.target, plan.weight, plan.where, *plan.parameters)
+    return tuple([each for each in given if each is not None])
+
+
+def device_of(plan: Plan) -> Any:
+    """Return the device of the operands; None for an engine that moves them by itself."""
+    for each in arrays_of(plan):
+        if each.device is not None:
+            return each.device
+    return None
 
 
 class Operands(NamedTuple):

@@ -62,13 +62,21 @@ class Engine:
 
         Classes that the engine does not know are never part of it, and so not kept alive.
         """
-        key = []
-        for each in (*operands[:4], *operands.parameters):
-            metadata = self.keys.get(type(each))
-            if metadata is None:
-                return None
-            key.append(metadata(each))
-        return tuple(key)
+        prediction, target, weight, where, parameters, _ = operands
+        keys = self.keys
+        try:
+            # One by one, since a loop takes longer, in every call.
+            arrays = (
+                keys[type(prediction)](prediction),
+                keys[type(target)](target),
+                keys[type(weight)](weight),
+                keys[type(where)](where),
+            )
+            if not parameters:
+                return arrays
+            return (*arrays, *[keys[type(each)](each) for each in parameters])
+        except KeyError:
+            return None
 
     def metadata(self, array: Array) -> Metadata:
         """Return what is decisive about an array but for its numbers."""

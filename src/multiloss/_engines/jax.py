@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from multiloss._core.loss import Loss
-from multiloss._core.plan import Metadata, Operands, Plan
+from multiloss._core.plan import Metadata, Operands, Plan, arrays_of
 from multiloss._engines.base import Engine, Kind, Strategy
 from multiloss._engines.host import HOST_KEYS
 from multiloss._strategies.arithmetic import Arithmetic
@@ -95,7 +95,7 @@ class JAXEngine(Engine):
 
 
 def _is_eager(plan: Plan) -> bool:
-    return plan.empty != "array" and all(each.is_plain for each in plan.arrays)
+    return plan.empty != "array" and all(each.is_plain for each in arrays_of(plan))
 
 
 ENGINE = JAXEngine()

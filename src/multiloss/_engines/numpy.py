@@ -103,10 +103,14 @@ class NumPyArithmetic(Arithmetic):
         if isinstance(below, (int, float)) and abs(below) > _ORDINARY:
             above, below = above / below, None
         if below is not None:
-            # Divided by infinity, a slope is zero.
-            slopes /= np.where(below == 0, np.inf, below).astype(dtype)
+            nothing = np.equal(below, 0)
+            slopes /= np.where(nothing, 1.0, below).astype(dtype)
+            if nothing.any():
+                slopes = np.where(nothing, 0.0, slopes)
         if not isinstance(above, float):
             above = above.astype(dtype)
+        elif above == 1.0 and out is None:
+            return slopes
         if out is not None and out.dtype == slopes.dtype:
             return np.multiply(slopes, above, out=out)
         # Not into itself, since a slope without axes is a scalar.

@@ -11,7 +11,7 @@ import array_api_compat.torch
 import torch
 
 from multiloss._core.loss import Loss
-from multiloss._core.plan import Items, Metadata, Operands, Plan
+from multiloss._core.plan import Items, Metadata, Operands, Plan, arrays_of, device_of
 from multiloss._core.sums import Factor, Sums, Total
 from multiloss._core.terms import Term
 from multiloss._engines.base import Engine, Strategy, always
@@ -102,9 +102,15 @@ class ConstantArithmetic(EagerArithmetic):
     def multiplied(self, slopes: Array, factor: Factor, out: Array | None = None) -> Array:
         above, below = factor
         if isinstance(below, torch.Tensor):
-            above = above / torch.where(below == 0, math.inf, below).to(slopes.dtype)
+            nothing = below == 0
+            if nothing.any():
+                slopes.masked_fill_(nothing, 0.0)
+                below = torch.where(nothing, 1.0, below)
+            above = above / below.to(slopes.dtype)
+        elif below:
+            above = above / below
         elif below is not None:
-            above = above / below if below else 0.0 * above
+            slopes.zero_()
         if out is None or out.dtype != slopes.dtype:
             out = slopes
         return torch.mul(slopes, above, out=out)
@@ -115,19 +121,20 @@ _EAGER = EagerArithmetic(xp)
 _CONSTANT = ConstantArithmetic(xp)
 
 
-_decisive = attrgetter("dtype", "shape", "device", "requires_grad", "layout", "is_nested")
+_decisive = attrgetter("dtype", "shape", "device", "requires_grad", "layout")
 
 
 def _key_of(tensor: torch.Tensor) -> Any:
-    return _decisive(tensor), tensor.is_inference()
+    # A nested tensor, which has no shape, is refused by whoever plans.
+    return None if tensor.is_nested else _decisive(tensor), tensor.is_inference()
 
 
 def _is_eager(plan: Plan) -> bool:
     """Tell whether nothing traces, transforms or broadcasts these tensors, all on the CPU."""
     return (
         not plan.with_gradient
-        and all(each.is_plain for each in plan.arrays)
-        and plan.device.type == "cpu"
+        and all(each.is_plain for each in arrays_of(plan))
+        and device_of(plan).type == "cpu"
         and not plan.is_complex
         and plan.prediction.shape == plan.shape
         and plan.empty != "array"
@@ -164,11 +171,11 @@ def _suits_kernel(plan: Plan) -> bool:
 
 def _has_tracked_constants(plan: Plan) -> bool:
     """Tell whether more than the prediction is tracked."""
-    return any(each.is_tracked for each in plan.arrays[1:])
+    return any(each.is_tracked for each in arrays_of(plan)[1:])
 
 
 def _suits_whole(plan: Plan) -> bool:
-    return _is_eager(plan) and not any(each.is_tracked for each in plan.arrays)
+    return _is_eager(plan) and not any(each.is_tracked for each in arrays_of(plan))
 
 
 def _suits_blocks(plan: Plan) -> bool:
@@ -190,7 +197,7 @@ def _suits_node(plan: Plan) -> bool:
         and plan.axes != ()
         and math.prod(plan.shape) >= _ONE_NODE
         # A node cannot save a tensor of inference mode.
-        and all(each.is_saveable for each in plan.arrays)
+        and all(each.is_saveable for each in arrays_of(plan))
         # Below this size autograd differentiates the value, and beyond it has to be the same.
         and plan.loss.terms[0].slope is not None
         and not plan.loss.is_custom

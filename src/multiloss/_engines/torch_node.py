@@ -47,7 +47,10 @@ class Node(torch.autograd.Function):
         if torch.is_grad_enabled() or is_batched(gradient_of_result):
             # Asked for a gradient that can be differentiated again, or for many: by operators. In
             # the working dtype, since a 16-bit gradient may vanish before it is multiplied.
-            wide = plan._replace(gradient_dtype=plan.dtype, with_gradient=True)
+            keeps_axes = plan.keepdims or plan.axes is not None
+            wide = plan._replace(
+                gradient_dtype=plan.dtype, with_gradient=True, keeps_axes=keeps_axes
+            )
             _, result = operators(wide, operands)
             result = (result * gradient_of_result).to(plan.gradient_dtype)
         else:

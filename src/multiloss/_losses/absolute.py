@@ -8,6 +8,7 @@ from multiloss._core.loss import AT_LEAST_ONE, FRACTION, NOT_NEGATIVE, Loss, Par
 from multiloss._core.measures import LARGEST
 from multiloss._core.terms import Term, difference, square
 from multiloss._losses.numerics import sign, stretched
+from multiloss._losses.options import with_options
 from multiloss._planning.options import NAN
 from multiloss._typing import (
     OPTION_NAMES,
@@ -38,6 +39,7 @@ def _mae_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
 MAE = Loss("mae", (Term(_mae, _mae_slope),))
 
 
+@with_options
 def mae(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
     r"""Return the mean absolute error, the mean of \|y − t\|.
 
@@ -115,6 +117,7 @@ MINKOWSKI = Loss(
 EUCLIDEAN = Loss("minkowski", (square(difference),), ROOT, LARGEST, options=("p", *OPTION_NAMES))
 
 
+@with_options
 def minkowski(
     prediction: ArrayT,
     target: Operand,
@@ -208,6 +211,7 @@ EPSILON_INSENSITIVE = Loss(
 )
 
 
+@with_options
 def epsilon_insensitive(
     prediction: ArrayT, target: Operand, *, epsilon: Operand = 0.1, **options: Unpack[Options]
 ) -> ArrayT:
@@ -273,6 +277,7 @@ PINBALL = Loss(
 )
 
 
+@with_options
 def pinball(
     prediction: ArrayT, target: Operand, *, q: Operand = 0.5, **options: Unpack[Options]
 ) -> ArrayT:
@@ -337,6 +342,7 @@ MAPE = Loss(
 )
 
 
+@with_options
 def mape(
     prediction: ArrayT, target: Operand, *, eps: Operand = _EPSILON, **options: Unpack[Options]
 ) -> ArrayT:
@@ -412,6 +418,7 @@ SMAPE = Loss(
 )
 
 
+@with_options
 def smape(
     prediction: ArrayT, target: Operand, *, eps: Operand = _EPSILON, **options: Unpack[Options]
 ) -> ArrayT:
@@ -474,6 +481,7 @@ WMAPE = Loss(
 )
 
 
+@with_options
 def wmape(
     prediction: ArrayT,
     target: Operand,
@@ -492,8 +500,7 @@ def wmape(
     empty : float or 0-d array, default nan
         The result where all targets that count are zero, with a gradient of zero.
     **options
-        ``weight``, ``where``, ``axis``, ``keepdims`` and ``broadcast``, as for :func:`mse`. There
-        is no ``reduction``: both sums belong to the definition.
+        Those of :func:`mse` but for ``reduction``.
 
     Returns
     -------
@@ -508,6 +515,8 @@ def wmape(
     Notes
     -----
     Not differentiable where prediction and target are equal: the gradient there is 0.
+
+    There is no ``reduction``: both sums belong to the definition.
 
     Same definition: ``torchmetrics.functional.weighted_mean_absolute_percentage_error``.
 

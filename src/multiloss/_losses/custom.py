@@ -4,14 +4,15 @@ import inspect
 import sys
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import Any, Protocol, Unpack
+from typing import Any, Protocol
 
 from multiloss._call import evaluate
 from multiloss._core.loss import Domain, Loss, ParameterSpec
 from multiloss._core.sums import as_dtype_of
 from multiloss._core.terms import Elementwise, Term
+from multiloss._losses.options import SHARED_OPTIONS
 from multiloss._planning.shapes import broadcast_shape, equal_shapes
-from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options
+from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand
 
 _NUMBER = Domain("a number other than nan", lambda value: value == value)  # noqa: PLR0124  not NaN
 
@@ -144,7 +145,7 @@ def _signature(defaults: dict[str, Any]) -> inspect.Signature:
         [
             *(kinds(name, kinds.POSITIONAL_OR_KEYWORD) for name in ("prediction", "target")),
             *(kinds(name, kinds.KEYWORD_ONLY, default=each) for name, each in defaults.items()),
-            kinds("options", kinds.VAR_KEYWORD, annotation=Unpack[Options]),
+            *SHARED_OPTIONS,
         ]
     )
 

@@ -10,8 +10,8 @@ from multiloss._core.plan import Items, Plan
 from multiloss._core.sums import Factor, Sums, as_dtype_of
 from multiloss._core.terms import Term, difference, square
 from multiloss._losses.numerics import stretched
+from multiloss._losses.options import with_options
 from multiloss._typing import Array, ArrayT, Axis, Namespace, Operand, VectorOptions
-
 
 # û     = y / |y|, v̂ = t / |t|, d = Σ w |û - v̂|² / 2
 #
@@ -21,6 +21,9 @@ from multiloss._typing import Array, ArrayT, Axis, Namespace, Operand, VectorOpt
 # The difference of unit vectors keeps the digits that 1 - cos loses where they are nearly equal.
 # The lengths are measured first. A change of one y changes |y| for all, hence the last term of the
 # slope: with P = Σ w û², which is 1, the loss is 1 - ((P + 1) / 2 - d) / √P.
+_FAR = 2.0**60  # times a length; the square of what is nearer overflows in no dtype
+
+
 def _prediction(xp: Namespace, prediction: Array, target: Array) -> Array:
     return stretched(xp, 1.0 * prediction, target)
 
@@ -38,20 +41,29 @@ def _unit(xp: Namespace, _: Plan, __: Items, first: Array, second: Array) -> tup
     """Return the lengths; where a vector is zero and has no direction; the distance there."""
     no_direction = (first == 0) | (second == 0)
     # Divided by infinity, both vectors are zero, and so is the gradient.
-    lengths = [xp.where(no_direction, xp.inf, each) for each in (first, second)]
-    # Not a number if the other length is not.
-    return *lengths, no_direction, 1.0 + 0.0 * (first + second)
+    return (
+        xp.where(no_direction, xp.inf, first),
+        xp.where(no_direction, xp.inf, second),
+        no_direction,
+        1.0 + 0.0 * (first + second),  # not a number if the other length is not
+    )
 
 
 def _in_unit(
-    xp: Namespace,  # noqa: ARG001  as all
-    terms: tuple[Term, ...],
-    items: Items,
-    unit: tuple[Array, ...],
+    xp: Namespace, terms: tuple[Term, ...], items: Items, unit: tuple[Array, ...]
 ) -> Measured:
     first, second, *_ = unit
-    directions = items._replace(prediction=items.prediction / first, target=items.target / second)
-    return Measured(terms, directions, 1.0 / first)
+    prediction = _quotient(xp, items.prediction, first, items.weight)
+    target = _quotient(xp, items.target, second, items.weight)
+    return Measured(terms, Items(prediction, target, (), items.weight, items.where), None)
+
+
+def _quotient(xp: Namespace, array: Array, length: Array, weight: Array | None) -> Array:
+    if weight is not None:
+        # The length ignores what has no weight, whose square must not overflow then.
+        beyond = (weight == 0) & (xp.abs(array) > _FAR * length)
+        array = xp.where(beyond, 0.0, array)
+    return array / length
 
 
 def _distance(xp: Namespace, sums: Sums, _: Any, __: Any, unit: tuple[Array, ...]) -> Array:
@@ -59,13 +71,15 @@ def _distance(xp: Namespace, sums: Sums, _: Any, __: Any, unit: tuple[Array, ...
     return as_dtype_of(xp, xp.where(no_direction, instead, distance), distance)
 
 
-def _distance_slopes(_: Namespace, sums: Sums, *__: Any) -> tuple[Factor, ...]:
+def _distance_slopes(
+    _: Namespace, sums: Sums, __: Any, unit: tuple[Array, ...]
+) -> tuple[Factor, ...]:
     (distance,) = sums.terms
-    return Factor(), Factor(-distance)
+    return Factor(1.0, unit[0]), Factor(-distance, unit[0])
 
 
-def _half_square(xp: Namespace, prediction: Array, target: Array) -> Array:
-    residual = difference(xp, prediction, target)
+def _half_square(_: Namespace, prediction: Array, target: Array) -> Array:
+    residual = prediction - target
     return 0.5 * residual * residual
 
 
@@ -79,6 +93,7 @@ COSINE_DISTANCE = Loss(
 )
 
 
+@with_options
 def cosine_distance(
     prediction: ArrayT,
     target: Operand,
@@ -98,8 +113,7 @@ def cosine_distance(
     axis : int or tuple of int, default -1
         The axis of the vectors; None for one vector of all elements.
     **options
-        ``weight``, ``where``, ``keepdims`` and ``broadcast`` as for :func:`mse`. There is no
-        ``reduction``: take the mean of the result for the loss of a batch.
+        ``weight``, ``where``, ``keepdims`` and ``broadcast`` as for :func:`mse`.
 
     Returns
     -------
@@ -114,6 +128,8 @@ def cosine_distance(
 
     Notes
     -----
+    There is no ``reduction``: take the mean of the result for the loss of a batch.
+
     Differentiable but for vectors of zeros. Computed as half the squared distance of the unit
     vectors, which keeps the digits of small angles and is 0 for equal vectors.
 

@@ -12,6 +12,7 @@ from multiloss._call import evaluate
 from multiloss._core.loss import NOT_NEGATIVE, Domain, Loss, ParameterSpec
 from multiloss._core.terms import Term
 from multiloss._losses.numerics import expm1_minus, expm1_ratio, exponential_series, log_ratio
+from multiloss._losses.options import with_options
 from multiloss._typing import (
     OPTION_NAMES,
     Array,
@@ -100,6 +101,7 @@ POISSON_NLL = replace(POISSON_NLL_OF_LOG, terms=(Term(_poisson_nll, _poisson_nll
 FULL_POISSON_NLL = replace(POISSON_NLL, terms=(Term(_full_poisson_nll, _poisson_nll_slope),))
 
 
+@with_options
 def poisson_nll(
     prediction: ArrayT,
     target: Operand,
@@ -201,6 +203,7 @@ GAUSSIAN_NLL = Loss(
 FULL_GAUSSIAN_NLL = replace(GAUSSIAN_NLL, terms=(Term(_full_gaussian_nll, _gaussian_nll_slope),))
 
 
+@with_options
 def gaussian_nll(
     prediction: ArrayT,
     target: Operand,
@@ -325,6 +328,7 @@ POISSON_DEVIANCE = Loss(
 )
 
 
+@with_options
 def poisson_deviance(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
     r"""Return the Poisson deviance, 2 (t log(t / y) − t + y).
 
@@ -391,6 +395,7 @@ GAMMA_DEVIANCE = Loss(
 )
 
 
+@with_options
 def gamma_deviance(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
     r"""Return the gamma deviance, 2 (log(y / t) + t / y − 1).
 
@@ -546,6 +551,7 @@ TWEEDIE_DEVIANCE = Loss(
 )
 
 
+@with_options
 def tweedie_deviance(
     prediction: ArrayT, target: Operand, *, power: Operand = 0.0, **options: Unpack[Options]
 ) -> ArrayT:

@@ -6,6 +6,7 @@ from multiloss._call import evaluate
 from multiloss._core.loss import BELOW_INFINITY, FINITE_POSITIVE, POSITIVE, Loss, ParameterSpec
 from multiloss._core.terms import Term
 from multiloss._losses.numerics import expm1, expm1_ratio, log1p_square, sign, split_far
+from multiloss._losses.options import with_options
 from multiloss._typing import Array, ArrayT, Namespace, Operand, Options, Parameter
 
 _SQRT2 = 2**0.5
@@ -32,6 +33,7 @@ def _huber(xp: Namespace, prediction: Array, target: Array, delta: Parameter) ->
 HUBER = Loss("huber", (Term(_huber, _huber_slope),), parameters=(ParameterSpec("delta", POSITIVE),))
 
 
+@with_options
 def huber(
     prediction: ArrayT, target: Operand, *, delta: Operand = 1.0, **options: Unpack[Options]
 ) -> ArrayT:
@@ -50,7 +52,7 @@ def huber(
         Where the square ends, positive, in the unit of the prediction; an array gives NaN
         elsewhere.
     **options
-        Those of :func:`mse` but for ``half``: the ½ belongs to the definition.
+        Those of :func:`mse` but for ``half``.
 
     Returns
     -------
@@ -64,7 +66,8 @@ def huber(
 
     Notes
     -----
-    Differentiable everywhere; the second derivative jumps where \|r\| is delta.
+    Differentiable everywhere; the second derivative jumps where \|r\| is delta. There is no
+    ``half``: the ½ belongs to the definition.
 
     Same definition: ``torch.nn.functional.huber_loss``, ``optax.huber_loss``,
     ``keras.losses.huber``.
@@ -105,6 +108,7 @@ SMOOTH_L1 = Loss(
 )
 
 
+@with_options
 def smooth_l1(
     prediction: ArrayT, target: Operand, *, beta: Operand = 1.0, **options: Unpack[Options]
 ) -> ArrayT:
@@ -180,6 +184,7 @@ PSEUDO_HUBER = Loss(
 )
 
 
+@with_options
 def pseudo_huber(
     prediction: ArrayT, target: Operand, *, delta: Operand = 1.0, **options: Unpack[Options]
 ) -> ArrayT:
@@ -254,6 +259,7 @@ def _log_cosh_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
 LOG_COSH = Loss("log_cosh", (Term(_log_cosh, _log_cosh_slope),))
 
 
+@with_options
 def log_cosh(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
     r"""Return the logarithm of the hyperbolic cosine, log(cosh(r)).
 
@@ -315,6 +321,7 @@ _SCALE = ParameterSpec("scale", FINITE_POSITIVE)
 CAUCHY = Loss("cauchy", (Term(_cauchy, _cauchy_slope),), parameters=(_SCALE,))
 
 
+@with_options
 def cauchy(
     prediction: ArrayT, target: Operand, *, scale: Operand = 1.0, **options: Unpack[Options]
 ) -> ArrayT:
@@ -391,6 +398,7 @@ GEMAN_MCCLURE = Loss(
 )
 
 
+@with_options
 def geman_mcclure(
     prediction: ArrayT, target: Operand, *, scale: Operand = 1.0, **options: Unpack[Options]
 ) -> ArrayT:
@@ -454,6 +462,7 @@ def _welsch_slope(xp: Namespace, prediction: Array, target: Array, scale: Parame
 WELSCH = Loss("welsch", (Term(_welsch, _welsch_slope),), parameters=(_SCALE,))
 
 
+@with_options
 def welsch(
     prediction: ArrayT, target: Operand, *, scale: Operand = 1.0, **options: Unpack[Options]
 ) -> ArrayT:
@@ -522,6 +531,7 @@ TUKEY_BIWEIGHT = Loss(
 )
 
 
+@with_options
 def tukey_biweight(
     prediction: ArrayT, target: Operand, *, scale: Operand = 4.685, **options: Unpack[Options]
 ) -> ArrayT:
@@ -623,6 +633,7 @@ BARRON = Loss(
 )
 
 
+@with_options
 def barron(
     prediction: ArrayT,
     target: Operand,

@@ -9,6 +9,7 @@ from multiloss._core.loss import FRACTION, Loss, ParameterSpec
 from multiloss._core.measures import LARGEST
 from multiloss._core.terms import Term, difference, square
 from multiloss._losses.numerics import log_ratio
+from multiloss._losses.options import with_options
 from multiloss._planning.options import NAN
 from multiloss._typing import (
     OPTION_NAMES,
@@ -35,6 +36,7 @@ SSE = replace(
 HALF_SSE = replace(SSE, scale=0.5)
 
 
+@with_options
 def mse(
     prediction: ArrayT,
     target: Operand,
@@ -144,6 +146,7 @@ def mse(
     )
 
 
+@with_options
 def sse(
     prediction: ArrayT,
     target: Operand,
@@ -237,6 +240,7 @@ def sse(
 RMSE = Loss("rmse", (square(difference),), ROOT, LARGEST, takes_complex=True)
 
 
+@with_options
 def rmse(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
     r"""Return the root mean squared error, the square root of the mean of \|y − t\|².
 
@@ -247,8 +251,7 @@ def rmse(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> Arr
     prediction, target : array
         As for :func:`mse`.
     **options
-        Those of :func:`mse` but for ``half``: the root is taken of what they make of the squares.
-        ``reduction="sum"`` gives the Euclidean norm of the residuals.
+        Those of :func:`mse` but for ``half``.
 
     Returns
     -------
@@ -265,6 +268,9 @@ def rmse(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> Arr
     -----
     Differentiable but for a perfect prediction, where the gradient is 0; those of most peers are
     NaN.
+
+    The root is taken of what the options make of the squares: ``reduction="sum"`` gives the
+    Euclidean norm of the residuals.
 
     Same definition: ``sklearn.metrics.root_mean_squared_error``,
     ``torchmetrics.functional.mean_squared_error(squared=False)``.
@@ -301,6 +307,7 @@ MSLE = Loss("msle", (square(_log_residual, _log_residual_slope),), options=(*OPT
 HALF_MSLE = replace(MSLE, scale=0.5)
 
 
+@with_options
 def msle(
     prediction: ArrayT, target: Operand, *, half: bool = False, **options: Unpack[Options]
 ) -> ArrayT:
@@ -350,6 +357,7 @@ def msle(
 RMSLE = Loss("rmsle", MSLE.terms, ROOT, LARGEST)
 
 
+@with_options
 def rmsle(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
     r"""Return the root mean squared logarithmic error, the square root of msle.
 
@@ -360,7 +368,7 @@ def rmsle(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> Ar
     prediction, target : array
         As for :func:`msle`.
     **options
-        Those of :func:`mse` but for ``half``: the root is taken of what they make of the squares.
+        Those of :func:`mse` but for ``half``.
 
     Returns
     -------
@@ -374,7 +382,8 @@ def rmsle(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> Ar
 
     Notes
     -----
-    Differentiable as :func:`msle` but for a perfect prediction, where the gradient is 0.
+    Differentiable as :func:`msle` but for a perfect prediction, where the gradient is 0. The root
+    is taken of what the options make of the squares.
 
     Same definition: ``sklearn.metrics.root_mean_squared_log_error``.
 
@@ -410,6 +419,7 @@ EXPECTILE = Loss(
 )
 
 
+@with_options
 def expectile(
     prediction: ArrayT, target: Operand, *, q: Operand = 0.5, **options: Unpack[Options]
 ) -> ArrayT:

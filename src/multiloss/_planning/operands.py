@@ -118,16 +118,17 @@ def converted(plan: Plan, operands: Operands) -> Operands:
     A number that stays one is finite in the dtype if it is finite.
     """
     engine, real = plan.engine, plan.real_dtype
+    # Old releases of Dynamo trace no slice of a named tuple.
+    given = (operands.prediction, operands.target, operands.weight, operands.where)
     roles = ("prediction", "target", "weight", "where")
     dtypes = (plan.dtype, plan.dtype, real, engine.xp.bool)
     values = {
         role: (value, dtype)
-        for role, value, dtype in zip(roles, operands[:4], dtypes, strict=True)
+        for role, value, dtype in zip(roles, given, dtypes, strict=True)
         if value is not None
     }
-    given = zip(plan.loss.parameters, operands.parameters, strict=True)
     numbers = {}
-    for spec, value in given:
+    for spec, value in zip(plan.loss.parameters, operands.parameters, strict=True):
         number = _clamped(engine, value, real)
         if stays_a_number(spec, value):
             numbers[spec.name] = number

@@ -3,12 +3,12 @@
 import inspect
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Never, get_args
+from typing import Any, NamedTuple, get_args
 
 from multiloss._core.loss import Loss
 from multiloss._core.plan import EmptyKind
 from multiloss._planning.numbers import as_float
-from multiloss._typing import OPTION_NAMES, Axis, ReductionName
+from multiloss._typing import Axis, ReductionName
 
 # What other libraries call an option. A slip of the pen is found without a table.
 _ALIASES = {"dim": "axis", "mask": "where", "sample_weight": "weight"}
@@ -83,14 +83,8 @@ def keywords_of(loss: Callable[..., Any]) -> Keywords | None:
                 required.append(each.name)
             else:
                 defaults[each.name] = each.default
-        elif each.kind is not each.VAR_KEYWORD:
+        else:
             return None
-        elif each.annotation is not Never:
-            common = next(iter(get_args(each.annotation)), None)
-            keys = getattr(common, "__optional_keys__", None)
-            if keys is None:
-                return None
-            names += [name for name in OPTION_NAMES if name in keys]
     return Keywords(tuple(names), tuple(required), defaults)
 
 

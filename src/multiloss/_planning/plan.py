@@ -5,6 +5,7 @@ from typing import Any
 
 from multiloss._core.loss import Loss
 from multiloss._core.plan import EmptyKind, Metadata, Operands, Plan
+from multiloss._core.records import replaced
 from multiloss._core.sums import count
 from multiloss._engines import Engine
 from multiloss._planning.dtypes import (
@@ -67,8 +68,8 @@ def planned(
     )
     is_plain = all(is_ready(engine, each) for each in arrays.values())
     has_arrays = len(numbers) < len(parameters)
-    plan = plan._replace(converts=not (is_ordinary and is_plain) or has_arrays)
-    plan = plan._replace(strategy=engine.strategy_of(plan))
+    plan = replaced(plan, converts=not (is_ordinary and is_plain) or has_arrays)
+    plan = replaced(plan, strategy=engine.strategy_of(plan))
     parameters = tuple(
         [
             arrays.get(spec.name, value)

@@ -77,9 +77,11 @@ class Arithmetic:
         """Return slopes times a factor, in ``out`` if that is possible."""
         above, below = factor
         if isinstance(below, (int, float)):
-            slopes = slopes / below if below else 0.0 * slopes
+            slopes = slopes / below if below else self.xp.zeros_like(slopes)
         elif below is not None:
-            # Divided by infinity, a slope is zero.
-            safe = self.xp.where(below == 0, self.xp.inf, below)
-            slopes = slopes / as_dtype_of(self.xp, safe, slopes)
+            nothing = below == 0
+            safe = as_dtype_of(self.xp, self.xp.where(nothing, 1.0, below), slopes)
+            slopes = self.xp.where(nothing, 0.0, slopes / safe)
+        if isinstance(above, float) and above == 1.0:
+            return slopes
         return slopes * (above if isinstance(above, float) else as_dtype_of(self.xp, above, slopes))

@@ -5,6 +5,7 @@ from typing import Any
 from multiloss._core.combinations import exponent_of
 from multiloss._core.measures import is_safe_without_unit
 from multiloss._core.plan import Items, Operands, Plan
+from multiloss._core.records import replaced
 from multiloss._core.sums import Factor, Sums
 from multiloss._core.terms import Term
 from multiloss._strategies.arithmetic import Arithmetic
@@ -29,13 +30,22 @@ def whole_if_safe(how: Arithmetic, plan: Plan, operands: Operands) -> Any:
 def _result(how: Arithmetic, plan: Plan, operands: Operands, *, is_measured: bool) -> Any:
     xp, loss, combination = how.xp, plan.loss, plan.loss.combination
     items = how.select(plan, operands)
-    sums, unit = whole_sums(how, plan, items, is_measured=is_measured)
-    if unit is UNSAFE:
-        return None
+    unit = None
+    if loss.measure is None:
+        sums = sums_of(how, plan, loss.terms, items)
+    else:
+        sums, unit = whole_sums(how, plan, items, is_measured=is_measured)
+        if unit is UNSAFE:
+            return None
     value = combination.value(xp, sums, operands.empty, items.parameters, unit)
-    if unit is None and loss.measure and not is_safe(how, plan, value, items.parameters):
+    if (
+        unit is None
+        and loss.measure is not None
+        and not is_safe(how, plan, value, items.parameters)
+    ):
         return None
-    value = without_axes(xp, plan, value)
+    if plan.keeps_axes:
+        value = without_axes(xp, plan, value)
     if not plan.with_gradient:
         return value
     factors = combination.slopes(xp, sums, items.parameters, unit)
@@ -89,7 +99,7 @@ def is_safe(how: Arithmetic, plan: Plan, value: Array, parameters: tuple[Paramet
 def plan_of_unit(plan: Plan, loss: Any) -> Plan:
     """Return the plan of a loss that measures another one: over the same axes, which it keeps."""
     keepdims = plan.keeps_axes
-    return plan._replace(loss=loss, is_mean=False, keepdims=keepdims, with_gradient=False)
+    return replaced(plan, loss=loss, is_mean=False, keepdims=keepdims, with_gradient=False)
 
 
 def sums_of(how: Arithmetic, plan: Plan, terms: tuple[Term, ...], items: Items) -> Sums:
@@ -135,8 +145,9 @@ def as_gradient(xp: Namespace, plan: Plan, gradient: Array) -> Array:
 
 def without_axes(xp: Namespace, plan: Plan, value: Array) -> Array:
     """Return a result without the reduced axes, unless the caller wants to keep them."""
-    is_kept = plan.keeps_axes and not plan.keepdims and plan.axes
-    return xp.squeeze(value, axis=plan.axes) if is_kept else value
+    if plan.keepdims or not plan.axes:
+        return value
+    return xp.squeeze(value, axis=plan.axes)
 
 
 def _sum_to_shape(xp: Namespace, gradient: Array, shape: Shape) -> Array:

@@ -1,0 +1,79 @@
+"""The options that losses share: their names in a signature, and their text in a docstring."""
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any, Never, get_args
+
+from multiloss._planning.options import NAN
+from multiloss._typing import OPTION_NAMES, Options, P, R, WeightOptions
+
+_DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys(("weight", "where", "axis")),
+    **dict.fromkeys(("keepdims", "broadcast"), False),
+    "reduction": "mean",
+    "empty": NAN,
+}
+
+_TEXT = """\
+    weight : array, optional
+        Real weights :math:`w`, with as many axes as the loss, each of the same size or of size 1.
+    where : array of bool, optional
+        The elements that count, of a shape as for ``weight``. The others are left out before the
+        arithmetic: a NaN among them reaches neither the value nor a gradient.
+    axis : int or tuple of int, optional
+        The axes to reduce over; all of them by default.
+    keepdims : bool, default False
+        Whether reduced axes stay, with size 1.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        The sum of the weighted terms divided by that of the weights, the sum alone, or the weighted
+        terms themselves, with zeros where ``where`` is false.
+    broadcast : bool, default False
+        Whether shapes that differ may broadcast. By default they raise.
+    empty : float or 0-d array, default nan
+        The mean of nothing: of no elements, or of weights that sum to zero. Its gradient is zero.
+"""
+_TEXTS = {
+    name: text
+    for text, name in re.findall(r"^(    (\w+) : .*\n(?:        .*\n)+)", _TEXT, re.MULTILINE)
+}
+_ANNOTATIONS = {**WeightOptions.__annotations__, **Options.__annotations__}
+
+# As they stand in a signature.
+SHARED_OPTIONS = tuple(
+    inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=_DEFAULTS[name],
+        annotation=_ANNOTATIONS[name],
+    )
+    for name in OPTION_NAMES
+)
+
+
+def with_options(loss: Callable[P, R]) -> Callable[P, R]:
+    """Name each option that a function takes as ``**options`` in its signature and docstring."""
+    signature = inspect.signature(loss)
+    *named, rest = signature.parameters.values()
+    options = {name: text for name, text in _TEXTS.items() if name in names_of(rest)}
+    added = [
+        each
+        for each in SHARED_OPTIONS
+        if each.name in options and each.name not in signature.parameters
+    ]
+    function: Any = loss
+    function.__signature__ = signature.replace(parameters=[*named, *added])
+    # Without docstrings, as Python runs with -OO, there is nothing to complete.
+    text = "".join(options[each.name] for each in added)
+    function.__doc__ = re.sub(
+        r"^    \*\*options\n(?:        .*\n)+", text, loss.__doc__ or "", flags=re.MULTILINE
+    )
+    return loss
+
+
+def names_of(rest: inspect.Parameter) -> tuple[str, ...]:
+    """Return the options that an annotation of ``**options`` allows."""
+    if rest.annotation is Never:
+        return ()
+    (typed,) = get_args(rest.annotation)
+    return tuple(name for name in OPTION_NAMES if name in typed.__optional_keys__)
