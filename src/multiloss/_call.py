@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 from multiloss._core.loss import Loss
-from multiloss._core.plan import Operands
+from multiloss._core.plan import Operands, Plan
 from multiloss._core.records import replaced
 from multiloss._engines import engine_of
 from multiloss._planning.operands import checked_parameter, converted, rounded_to
@@ -68,7 +68,6 @@ class ValueAndGradient(NamedTuple):
 
 
 _MOST_PLANS = 256  # of a loss
-_EMPTY_TYPES = {float, type(None)}
 
 
 def evaluate(
@@ -98,46 +97,50 @@ def evaluate(
     operands = Operands(given, target, weight, where, parameters, empty)
 
     options = loss.reduction if reduction is UNSET else reduction, axis, keepdims, broadcast
-    key = _key(operands, options, with_gradient=with_gradient)
+    key = _key(operands, options)
+    if key is not None:
+        key = key, with_gradient, not parameters or are_ordinary(parameters)
     plan = None if key is None else loss.plans.get(key)
     if plan is None:
         plan, operands = planned(loss, operands, options, with_gradient=with_gradient)
-        if key is not None:
-            if len(loss.plans) >= _MOST_PLANS:
-                loss.plans.clear()
-            loss.plans[key] = plan
+        _remember(loss, key, plan)
     if plan.converts:
         operands = converted(plan, operands)
     if empty is not None:
         operands = replaced(
             operands, empty=rounded_to(plan.engine, "empty", empty, plan.real_dtype)
         )
-    result = plan.engine.run(plan, operands)
+    result: Any = plan.engine.run(plan, operands)
     return cast(ArrayT, ValueAndGradient(*result) if with_gradient else result)
 
 
-def _key(operands: Operands, options: tuple[Any, ...], *, with_gradient: bool) -> Any:
-    """Return all that a plan depends on; None if that is not certain.
+def _remember(loss: Loss, key: Any, plan: Plan) -> None:
+    if key is not None:
+        if len(loss.plans) >= _MOST_PLANS:
+            loss.plans.clear()
+        loss.plans[key] = plan
 
-    The numbers of arrays have no part in it, those of parameters only if they are out of the
-    ordinary.
+
+def _key(operands: Operands, options: tuple[Any, ...]) -> Any:
+    """Return what a plan depends on, but for parameters that are numbers; None if in doubt.
+
+    The numbers of arrays have no part in it.
     """
     arrays = engine_of("prediction", operands.prediction).key(operands)
     if arrays is None:
         return None
     reduction, axis, keepdims, broadcast = options
-    empty = type(operands.empty)
+    empty = operands.empty
     # By type, since 1 and 1.0 are equal keys.
-    is_plain = (
+    if (
         type(reduction) is str
         and type(keepdims) is bool
         and type(broadcast) is bool
         and (axis is None or type(axis) is int or _is_tuple_of_integers(axis))
-        and empty in _EMPTY_TYPES
-    )
-    if not is_plain:
-        return None
-    return arrays, options, empty, with_gradient, are_ordinary(operands.parameters)
+        and (empty is None or type(empty) is float)
+    ):
+        return arrays, options, empty is None
+    return None
 
 
 def _is_tuple_of_integers(axis: Axis) -> bool:

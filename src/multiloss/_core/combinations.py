@@ -25,7 +25,7 @@ def _mean(xp: Namespace, sums: Sums, empty: Any, *_: Any) -> Array:
 
 
 def _mean_slopes(_: Namespace, sums: Sums, *__: Any) -> tuple[Factor, ...]:
-    return (Factor(1.0, sums.weight),)
+    return ((1.0, sums.weight),)
 
 
 MEAN = Combination(_mean, _mean_slopes)
@@ -61,7 +61,7 @@ def _root_slopes(
     nothing = mean == 0
     safe = xp.where(nothing, 1.0, mean)
     slope = xp.where(nothing, 0.0, safe ** (1 / exponent - 1) / exponent)
-    return (Factor(slope, sums.weight),)
+    return ((slope, sums.weight),)
 
 
 def _bare_root(xp: Namespace, mean: Array, exponent: Parameter) -> Array:
@@ -91,7 +91,7 @@ def _ratio(xp: Namespace, sums: Sums, empty: Any, *_: Any) -> Array:
 
 def _ratio_slopes(xp: Namespace, sums: Sums, *_: Any) -> tuple[Factor, ...]:
     below = sums.terms[1]
-    return (Factor(xp.where(below < xp.inf, xp.ones_like(below), xp.nan), below),)
+    return ((xp.where(below < xp.inf, xp.ones_like(below), xp.nan), below),)
 
 
 RATIO = Combination(_ratio, _ratio_slopes)

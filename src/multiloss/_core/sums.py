@@ -15,6 +15,10 @@ Axes: TypeAlias = tuple[int, ...] | None
 # Σ w: a number where an engine knows it without waiting, None where nothing is divided by it.
 Total: TypeAlias = Array | float | None
 
+# What a slope is multiplied with, and what it is divided by: None stands for one, and a slope over
+# zero is zero. A quotient of the two might overflow.
+Factor: TypeAlias = tuple[Array | float, Total]
+
 
 class Sums(NamedTuple):
     """Σ w·term for each term of a loss, and Σ w."""
@@ -53,13 +57,6 @@ def divided(xp: Namespace, numerator: Array, total: Total, empty: Any) -> Array:
     quotient = numerator / xp.where(nothing, 1.0, total)
     instead = xp.nan if empty is None else empty
     return as_dtype_of(xp, xp.where(nothing, instead, quotient), quotient)
-
-
-class Factor(NamedTuple):
-    """What a slope is multiplied with, and divided by; a quotient of the two may overflow."""
-
-    above: Array | float = 1.0
-    below: Total = None  # None stands for one, and a slope over zero is zero
 
 
 def replaced_where_empty(xp: Namespace, value: Array, total: Total, empty: Any) -> Array:

@@ -21,10 +21,10 @@ HOST_KEYS: dict[type, Callable[[Any], Any]] = {
 # Overflow and NaN show in the result, as they do on other engines. NumPy keeps its error state in a
 # context variable. To run in a copy of a context where it is set takes a fraction of the time of
 # np.errstate(), and a copy for each call makes it safe in threads.
-_quiet_context = Context()
-_quiet_context.run(np.seterr, all="ignore")
+QUIET = Context()
+QUIET.run(np.seterr, all="ignore")
 
 
 def quietly(function: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
     """Call a function of NumPy, which sees no other context variable of the caller."""
-    return _quiet_context.copy().run(function, *args, **kwargs)
+    return QUIET.copy().run(function, *args, **kwargs)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from multiloss._core.plan import Items, Metadata, Operands, Plan
-from multiloss._core.sums import Factor, Sums, Total, stretch_of
+from multiloss._core.sums import Sums, Total, stretch_of
 from multiloss._core.terms import Term
 from multiloss._engines.base import Engine, Kind, Strategy, always
-from multiloss._engines.host import HOST_KEYS, quietly
+from multiloss._engines.host import HOST_KEYS, QUIET, quietly
 from multiloss._strategies.arithmetic import Arithmetic
 from multiloss._strategies.blocks import blocks_if_safe, in_memory_order
 from multiloss._strategies.whole import is_safe, whole, whole_if_safe
@@ -97,11 +97,17 @@ class NumPyArithmetic(Arithmetic):
             slopes *= items.weight
         return slopes if items.where is None else np.where(items.where, slopes, 0.0)
 
-    def multiplied(self, slopes: Array, factor: Factor, out: Array | None = None) -> Array:
-        above, below = factor
-        dtype = slopes.real.dtype
-        if isinstance(below, (int, float)) and abs(below) > _ORDINARY:
+    def multiplied(
+        self, slopes: Array, above: Array | float, below: Any, out: Array | None = None
+    ) -> Array:
+        if isinstance(below, (int, float)) and below > _ORDINARY:
             above, below = above / below, None
+        if below is None and out is None and isinstance(above, float):
+            # Not into itself by out=, since a slope without axes is a scalar.
+            if above != 1.0:
+                slopes *= above
+            return slopes
+        dtype = slopes.real.dtype
         if below is not None:
             nothing = np.equal(below, 0)
             slopes /= np.where(nothing, 1.0, below).astype(dtype)
@@ -109,11 +115,8 @@ class NumPyArithmetic(Arithmetic):
                 slopes = np.where(nothing, 0.0, slopes)
         if not isinstance(above, float):
             above = above.astype(dtype)
-        elif above == 1.0 and out is None:
-            return slopes
         if out is not None and out.dtype == slopes.dtype:
             return np.multiply(slopes, above, out=out)
-        # Not into itself, since a slope without axes is a scalar.
         slopes *= above
         return slopes
 
@@ -162,18 +165,19 @@ def _product(plan: Plan, operands: Operands) -> Any:
     loss, total = plan.loss, plan.reduced_size if plan.is_mean else None
     term: Any = loss.terms[0]
     residual = term.residual(np, operands.prediction, operands.target)
-    sums = Sums((loss.scale * _sum_of_products(residual, residual),), total)
+    sums = Sums((_sum_of_products(residual, residual),), total)
+    if loss.scale != 1.0:
+        sums = Sums((loss.scale * sums.terms[0],), total)
     value = loss.combination.value(np, sums, operands.empty, (), None)
     if loss.measure is not None and not is_safe(_ARITHMETIC, plan, value, ()):
         return whole(_PLAIN, plan, operands)
     if not plan.with_gradient:
         return value
-    (factor,) = loss.combination.slopes(np, sums, (), None)
-    factor = Factor(loss.scale * term.slope_scale * factor.above, factor.below)
+    ((above, below),) = loss.combination.slopes(np, sums, (), None)
     is_slope = term.slope is term.residual
     slopes = residual if is_slope else term.slope(np, operands.prediction, operands.target)
-    gradient = _ARITHMETIC.multiplied(slopes, factor)
-    return value, gradient
+    above = loss.scale * term.slope_scale * above
+    return value, _ARITHMETIC.multiplied(slopes, above, below)
 
 
 def _whole(plan: Plan, operands: Operands) -> Any:
@@ -213,7 +217,7 @@ class NumPyEngine(Engine):
         return Metadata(array.dtype, array.shape)
 
     def run(self, plan: Plan, operands: Operands) -> Any:
-        result = quietly(plan.strategy.run, plan, operands)
+        result = QUIET.copy().run(plan.strategy.run, plan, operands)
         # where() gives 0-d arrays; NumPy's own results are scalars.
         return (result[0][()], result[1][()]) if plan.with_gradient else result[()]
 

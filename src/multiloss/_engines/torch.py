@@ -12,7 +12,7 @@ import torch
 
 from multiloss._core.loss import Loss
 from multiloss._core.plan import Items, Metadata, Operands, Plan, arrays_of, device_of
-from multiloss._core.sums import Factor, Sums, Total
+from multiloss._core.sums import Sums, Total
 from multiloss._core.terms import Term
 from multiloss._engines.base import Engine, Strategy, always
 from multiloss._engines.host import HOST_KEYS
@@ -99,8 +99,9 @@ class ConstantArithmetic(EagerArithmetic):
         values *= values
         return values
 
-    def multiplied(self, slopes: Array, factor: Factor, out: Array | None = None) -> Array:
-        above, below = factor
+    def multiplied(
+        self, slopes: Array, above: Array | float, below: Any, out: Array | None = None
+    ) -> Array:
         if isinstance(below, torch.Tensor):
             nothing = below == 0
             if nothing.any():
@@ -275,7 +276,7 @@ def _gradient(
     """Return the gradient with respect to the prediction, given that with respect to the loss."""
     factors = plan.loss.combination.slopes(xp, sums, operands.parameters, unit)
     factors = tuple(
-        Factor((above * gradient_of_result).to(plan.real_dtype), below) for above, below in factors
+        ((above * gradient_of_result).to(plan.real_dtype), below) for above, below in factors
     )
     term, is_in_dtype = plan.loss.terms[0], plan.prediction.dtype == plan.target.dtype == plan.dtype
     # Such a slope is a difference and becomes the gradient itself; all else has temporaries.

@@ -75,7 +75,7 @@ def _distance_slopes(
     _: Namespace, sums: Sums, __: Any, unit: tuple[Array, ...]
 ) -> tuple[Factor, ...]:
     (distance,) = sums.terms
-    return Factor(1.0, unit[0]), Factor(-distance, unit[0])
+    return (1.0, unit[0]), (-distance, unit[0])
 
 
 def _half_square(_: Namespace, prediction: Array, target: Array) -> Array:

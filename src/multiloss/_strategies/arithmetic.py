@@ -3,7 +3,7 @@
 from typing import Any
 
 from multiloss._core.plan import Items, Operands, Plan, select
-from multiloss._core.sums import Factor, Total, as_dtype_of, stretch_of
+from multiloss._core.sums import Total, as_dtype_of, stretch_of
 from multiloss._core.terms import Term
 from multiloss._typing import Array, Namespace
 
@@ -71,11 +71,11 @@ class Arithmetic:
     def multiplied(
         self,
         slopes: Array,
-        factor: Factor,
+        above: Array | float,
+        below: Total,
         out: Array | None = None,  # noqa: ARG002  for others
     ) -> Array:
-        """Return slopes times a factor, in ``out`` if that is possible."""
-        above, below = factor
+        """Return slopes times a factor over a total, in ``out`` if that is possible."""
         if isinstance(below, (int, float)):
             slopes = slopes / below if below else self.xp.zeros_like(slopes)
         elif below is not None:

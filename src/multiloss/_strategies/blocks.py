@@ -100,7 +100,7 @@ def blockwise_gradient(
     device = operands.prediction.device
     gradient = how.xp.empty(plan.shape, dtype=plan.gradient_dtype, device=device)
     for index, terms, items, slope in _blocks(how, plan, operands, unit, limit):
-        parts = tuple(Factor(*(_cut(each, index) for each in factor)) for factor in factors)
+        parts = tuple((_cut(above, index), _cut(below, index)) for above, below in factors)
         out = gradient[index]
         slopes = weighted_slopes(how, plan, terms, items, parts, out=out)
         if slopes is not out or slope is not None:

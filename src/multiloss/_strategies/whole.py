@@ -123,10 +123,10 @@ def weighted_slopes(  # noqa: PLR0917  as in blocks
 ) -> Any:
     """Return slopes times weights and factors, in ``out`` if that is possible."""
     gradient: Any = None
-    for term, factor in zip(terms, factors, strict=False):
+    for term, (above, below) in zip(terms, factors, strict=False):
         slopes = how.slopes(plan, term, items)
-        scaled = Factor(plan.loss.scale * term.slope_scale * factor.above, factor.below)
-        slopes = how.multiplied(slopes, scaled, out if len(factors) == 1 else None)
+        above = plan.loss.scale * term.slope_scale * above  # noqa: PLW2901  the same, scaled
+        slopes = how.multiplied(slopes, above, below, out if len(factors) == 1 else None)
         gradient = slopes if gradient is None else gradient + slopes
     return gradient
 
