@@ -15,6 +15,7 @@ MODULES = (
     "multiloss._call",
     "multiloss._losses.custom",
     *(f"multiloss._losses.{kind}" for kind in KINDS),
+    "multiloss.testing",
     "multiloss.torch",
 )
 
