@@ -190,14 +190,22 @@ def test_double_precision_of_jax() -> None:
     assert ml.mse(integers, integers).dtype == jnp.float32
 
 
-def test_grad_mode_and_tracking_of_pytorch() -> None:
-    prediction = torch.tensor([0.5, 3.0], requires_grad=True)
-    for _ in range(2):
-        assert ml.log_cosh(prediction, 0.0).requires_grad
+@pytest.mark.parametrize("untracked_first", [False, True])
+def test_grad_mode_and_tracking_of_pytorch(untracked_first: bool) -> None:
+    # Squares without a kernel: what is not tracked is squared in place.
+    prediction, target = TENSORS[0].clone().requires_grad_(), TENSORS[1]
+    _, expected = ml.value_and_grad(ml.msle)(prediction.detach(), target)
+    vars(sys.modules["multiloss._losses.squared"])["MSLE"].plans.clear()
+    if untracked_first:
         with torch.no_grad():
-            assert not ml.log_cosh(prediction, 0.0).requires_grad
-        assert not ml.log_cosh(prediction.detach(), 0.0).requires_grad
-        assert ml.log_cosh(prediction.detach(), prediction).requires_grad
+            assert not ml.msle(prediction, target).requires_grad
+    for _ in range(2):
+        assert not ml.msle(prediction.detach(), target).requires_grad
+        (gradient,) = torch.autograd.grad(ml.msle(prediction, target), prediction)
+        torch.testing.assert_close(gradient, expected)
+        with torch.no_grad():
+            assert not ml.msle(prediction, target).requires_grad
+        assert ml.msle(prediction.detach(), target.clone().requires_grad_()).requires_grad
 
 
 def test_autocast_changes_nothing() -> None:
@@ -209,12 +217,50 @@ def test_autocast_changes_nothing() -> None:
 
 def test_transformations_between_plain_calls() -> None:
     prediction, target = TENSORS[:2]
-    expected = ml.log_cosh(prediction, target)
-    gradient = torch.func.grad(ml.log_cosh)(prediction, target)
-    torch.testing.assert_close(ml.log_cosh(prediction, target), expected)
-    _, closed = ml.value_and_grad(ml.log_cosh)(prediction, target)
-    torch.testing.assert_close(gradient, closed)
+    expected = ml.rmse(prediction, target)
+    each = torch.func.vmap(ml.rmse)(torch.stack([prediction] * 3), torch.stack([target] * 3))
+    torch.testing.assert_close(each, torch.stack([expected] * 3))
+    gradient = torch.func.grad(ml.msle)(prediction, target)
+    ml.msle(prediction, target)
+    torch.testing.assert_close(torch.func.grad(ml.msle)(prediction, target), gradient)
+    torch.testing.assert_close(ml.rmse(prediction, target), expected)
     assert jax.jit(ml.mse)(jnp.ones(2), jnp.zeros(2)) == ml.mse(jnp.ones(2), jnp.zeros(2)) == 1.0
+
+
+def test_weak_types_of_jax() -> None:
+    with enable_x64(True):
+        prediction, strong = jnp.ones(2, jnp.float32), jnp.zeros(2, jnp.float64)
+        weak = jnp.full(2, 0.0)
+        assert weak.weak_type
+        assert weak.dtype == strong.dtype
+        for _ in range(2):
+            assert ml.mse(prediction, strong).dtype == jnp.float64
+            assert ml.mse(prediction, weak).dtype == jnp.float32
+
+
+def test_numbers_of_another_kind() -> None:
+    prediction = np.array([1.0, 1.0])
+    for _ in range(2):
+        assert ml.mse(prediction, 2.0) == 1.0
+        assert ml.mse(prediction, 1j) == 2.0  # |1 - i|²
+        assert ml.mse(prediction, 2) == 1.0
+        assert ml.mse(prediction, target=True) == 0.0
+
+
+def test_parameters_near_the_end_of_a_range() -> None:
+    # r²/2 beta, of which the square overflows in single precision.
+    prediction, zero = torch.tensor([2.0**70]), torch.zeros(1)
+    for _ in range(2):
+        assert float(ml.smooth_l1(prediction, zero, beta=1.0)) == 2.0**70
+        assert float(ml.smooth_l1(prediction, zero, beta=2.0**100)) == 2.0**39
+
+
+def test_mean_of_nothing_after_another() -> None:
+    for make in (np.zeros, torch.zeros, jnp.zeros):
+        nothing: Any = make(0)
+        for _ in range(2):
+            assert np.isnan(float(ml.mse(nothing, nothing)))
+            assert float(ml.mse(nothing, nothing, empty=7.0)) == 7.0
 
 
 def test_values_of_parameters_are_checked_each_time() -> None:
