@@ -177,7 +177,7 @@ def test_value_and_grad_of_no_function(given: Any) -> None:
 
 def test_options_are_keywords() -> None:
     with pytest.raises(TypeError, match="positional"):
-        ml.mse([1.0], [1.0], [1.0])  # type: ignore[call-arg]  # the mistake under test
+        ml.mse([1.0], [1.0], [1.0])  # type: ignore[arg-type, call-arg]  # the mistake under test
 
 
 @pytest.mark.parametrize("role", ["target", "delta", "empty"])

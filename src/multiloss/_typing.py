@@ -14,7 +14,7 @@ Shape: TypeAlias = tuple[Any, ...]
 # What a caller may pass for an operand: an array of any engine, or host data.
 Operand: TypeAlias = Any
 
-# A parameter of a loss behind the door: a number, or an array of the dtype to compute in.
+# A parameter of a loss once it was converted: a number, or an array of the dtype to compute in.
 Parameter: TypeAlias = Any
 
 # Statically the result has the type of the prediction. At run time lists give NumPy's scalars; an

@@ -40,5 +40,5 @@ def in_jax(prediction: jax.Array, target: jax.Array) -> jax.Array:
 
 def mistakes(prediction: torch.Tensor) -> None:
     ml.mse(prediction, prediction, reduction="avg")  # type: ignore[arg-type]  # no such reduction
-    ml.mse(prediction, prediction, None)  # type: ignore[call-arg]  # options are keywords
-    ml.sse(prediction, prediction, empty=0.0)  # type: ignore[arg-type]  # a sum has no such option
+    ml.mse(prediction, prediction, None)  # type: ignore[arg-type, call-arg]  # options are keywords
+    ml.sse(prediction, prediction, empty=0.0)  # type: ignore[call-arg]  # a sum has no such option

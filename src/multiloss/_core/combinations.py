@@ -8,7 +8,7 @@ from multiloss._typing import Array, Namespace, Parameter
 
 
 class Combination(NamedTuple):
-    """A function of the sums, and its derivatives, which are None where no slope meets them.
+    """A function of the sums, and its derivatives: one for each term that has a slope.
 
     ``value`` takes the namespace, the sums, the mean of nothing, the parameters of the loss and the
     unit of its terms; ``slopes`` takes the same but for the mean of nothing.

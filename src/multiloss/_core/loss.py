@@ -59,8 +59,3 @@ class Loss:
     options: tuple[str, ...] = OPTION_NAMES  # its keywords but for the parameters
     # What was decided about earlier calls; it goes when the loss goes.
     plans: dict[Any, Any] = field(default_factory=dict, repr=False, init=False)
-
-    @property
-    def slope_is_known(self) -> bool:
-        """Tell whether there is a closed form of the gradient."""
-        return self.terms[0].slope is not None

@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any, Never, get_args
+from typing import Any, get_args
 
 from multiloss._planning.options import NAN
 from multiloss._typing import OPTION_NAMES, Options, P, R, WeightOptions
@@ -73,7 +73,5 @@ def with_options(loss: Callable[P, R]) -> Callable[P, R]:
 
 def names_of(rest: inspect.Parameter) -> tuple[str, ...]:
     """Return the options that an annotation of ``**options`` allows."""
-    if rest.annotation is Never:
-        return ()
     (typed,) = get_args(rest.annotation)
     return tuple(name for name in OPTION_NAMES if name in typed.__optional_keys__)

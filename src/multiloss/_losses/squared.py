@@ -1,7 +1,7 @@
 """Losses that are squares."""
 
 from dataclasses import replace
-from typing import Never, Unpack
+from typing import Unpack
 
 from multiloss._call import evaluate
 from multiloss._core.combinations import ROOT
@@ -10,17 +10,15 @@ from multiloss._core.measures import LARGEST
 from multiloss._core.terms import Term, difference, square
 from multiloss._losses.numerics import log_ratio
 from multiloss._losses.options import with_options
-from multiloss._planning.options import NAN
 from multiloss._typing import (
     OPTION_NAMES,
     Array,
     ArrayT,
-    Axis,
     Namespace,
     Operand,
     Options,
     Parameter,
-    ReductionName,
+    WeightOptions,
 )
 
 # value = |y - t|²
@@ -38,18 +36,7 @@ HALF_SSE = replace(SSE, scale=0.5)
 
 @with_options
 def mse(
-    prediction: ArrayT,
-    target: Operand,
-    *,
-    weight: Operand | None = None,
-    where: Operand | None = None,
-    axis: Axis = None,
-    keepdims: bool = False,
-    reduction: ReductionName = "mean",
-    half: bool = False,
-    broadcast: bool = False,
-    empty: Operand = NAN,
-    **unknown: Never,
+    prediction: ArrayT, target: Operand, *, half: bool = False, **options: Unpack[Options]
 ) -> ArrayT:
     r"""Return the mean squared error, the mean of \|y − t\|², without a factor ½ by default.
 
@@ -67,24 +54,10 @@ def mse(
         The targets :math:`t`, of the shape of the prediction, or one for all: a Python number or a
         0-d array. Host data follows the prediction to its engine and device, and the other way
         round.
-    weight : array, optional
-        Real weights :math:`w`, with as many axes as the loss, each of the same size or of size 1.
-    where : array of bool, optional
-        The elements that count, of a shape as for ``weight``. The others are left out before the
-        arithmetic: a NaN among them reaches neither the value nor a gradient.
-    axis : int or tuple of int, optional
-        The axes to reduce over; all of them by default.
-    keepdims : bool, default False
-        Whether reduced axes stay, with size 1.
-    reduction : {"mean", "sum", "none"}, default "mean"
-        The sum of the weighted squares divided by that of the weights, the sum alone, or the
-        weighted squares themselves, with zeros where ``where`` is false.
     half : bool, default False
         Whether to multiply by ½: the slope of ½ (y − t)² is the residual y − t itself.
-    broadcast : bool, default False
-        Whether shapes that differ may broadcast. By default they raise.
-    empty : float or 0-d array, default nan
-        The mean of nothing: of no elements, or of weights that sum to zero. Its gradient is zero.
+    **options
+        Those that every loss has.
 
     Returns
     -------
@@ -131,33 +104,12 @@ def mse(
     >>> ml.mse([0.5, 3.0], [1.0, float("nan")], where=[True, False])
     np.float64(0.25)
     """
-    return evaluate(
-        HALF_MSE if half else MSE,
-        prediction,
-        target,
-        weight=weight,
-        where=where,
-        axis=axis,
-        keepdims=keepdims,
-        reduction=reduction,
-        broadcast=broadcast,
-        empty=empty,
-        **unknown,
-    )
+    return evaluate(HALF_MSE if half else MSE, prediction, target, **options)
 
 
 @with_options
 def sse(
-    prediction: ArrayT,
-    target: Operand,
-    *,
-    weight: Operand | None = None,
-    where: Operand | None = None,
-    axis: Axis = None,
-    keepdims: bool = False,
-    half: bool = True,
-    broadcast: bool = False,
-    **unknown: Never,
+    prediction: ArrayT, target: Operand, *, half: bool = True, **options: Unpack[WeightOptions]
 ) -> ArrayT:
     r"""Return the sum of squared errors, ½ Σ \|y − t\|², with the factor ½ by default.
 
@@ -171,19 +123,10 @@ def sse(
         The predictions :math:`y`, as for :func:`mse`.
     target : array
         The targets :math:`t`, of the shape of the prediction, or one for all, as for :func:`mse`.
-    weight : array, optional
-        Real weights :math:`w`, with as many axes as the loss, each of the same size or of size 1.
-    where : array of bool, optional
-        The elements that count, of a shape as for ``weight``. The others are left out before the
-        arithmetic: a NaN among them reaches neither the value nor a gradient.
-    axis : int or tuple of int, optional
-        The axes to sum over; all of them by default.
-    keepdims : bool, default False
-        Whether reduced axes stay, with size 1.
     half : bool, default True
         Whether to multiply by ½: the slope of ½ (y − t)² is the residual y − t itself.
-    broadcast : bool, default False
-        Whether shapes that differ may broadcast. By default they raise.
+    **options
+        Those that every loss has.
 
     Returns
     -------
@@ -223,17 +166,7 @@ def sse(
     >>> ml.sse([0.5, 3.0], [1.0, 1.0], half=False)
     np.float64(4.25)
     """
-    return evaluate(
-        HALF_SSE if half else SSE,
-        prediction,
-        target,
-        weight=weight,
-        where=where,
-        axis=axis,
-        keepdims=keepdims,
-        broadcast=broadcast,
-        **unknown,
-    )
+    return evaluate(HALF_SSE if half else SSE, prediction, target, **options)
 
 
 # value = the root of the mean of |y - t|²
