@@ -185,3 +185,30 @@ def test_short_vectors_beside_elements_that_do_not_count(engine: Engine, role: s
     assert float(engine.numpy(value)) == pytest.approx(0.0034542423, rel=1e-6)
     assert np.all(np.isfinite(engine.numpy(gradient)))
     assert engine.numpy(gradient)[2] == 0.0
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200], ids=str)
+def test_many_vectors_as_each_alone(tuned_engine: Engine, scale: float) -> None:
+    # In blocks where an engine has them, for which a vector of zeros has no length to divide by.
+    if not tuned_engine.has_float64:
+        scale = scale**0.1
+    rng = np.random.default_rng(0)
+    y, t = (scale * rng.standard_normal((50_000, 3)) for _ in range(2))
+    y[7] = 0.0
+    prediction, target = tuned_engine.array(y), tuned_engine.array(t)
+    value, gradient = ml.value_and_grad(ml.cosine_distance)(prediction, target)
+    few, few_slopes = ml.value_and_grad(ml.cosine_distance)(prediction[:20], target[:20])
+    eps = tuned_engine.eps(value)
+    for many, alone in ((value, few), (gradient, few_slopes)):
+        expected = tuned_engine.numpy(alone)
+        np.testing.assert_allclose(tuned_engine.numpy(many)[:20], expected, rtol=100 * eps)
+    assert tuned_engine.numpy(value)[7] == 1.0
+    result = tuned_engine.numpy(ml.cosine_distance(prediction, target))
+    np.testing.assert_allclose(result, tuned_engine.numpy(value), rtol=100 * eps)
+
+
+def test_share_of_what_overflows_is_not_a_number(engine: Engine) -> None:
+    large = engine.array([3e38, 3e38], "float32")
+    value, gradient = ml.value_and_grad(ml.wmape)(0.5 * large, large)
+    assert np.isnan(float(engine.numpy(value)))
+    assert np.all(np.isnan(engine.numpy(gradient)))

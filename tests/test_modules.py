@@ -87,7 +87,9 @@ def untold(prediction: Any, target: Any, **options: Any) -> Any:
 def test_options_are_checked_when_the_module_is_made() -> None:
     with pytest.raises(TypeError, match=r"huber has no option delt; did you mean delta\? It has "):
         RegressionLoss(ml.huber, delt=1.0)
-    with pytest.raises(TypeError, match=r"mse has no option mask; did you mean where\? It has half, wei"):
+    with pytest.raises(
+        TypeError, match=r"mse has no option mask; did you mean where\? It has half, wei"
+    ):
         RegressionLoss(ml.mse, mask=TARGET)
     with pytest.raises(TypeError, match="cubic has no option delta; it has scale, weight"):
         RegressionLoss(made, delta=1.0)
