@@ -169,7 +169,7 @@ def _product(plan: Plan, operands: Operands) -> Any:
     if loss.scale != 1.0:
         sums = Sums((loss.scale * sums.terms[0],), total)
     value = loss.combination.value(np, sums, operands.empty, (), None)
-    if loss.measure is not None and not is_safe(_ARITHMETIC, plan, value, ()):
+    if loss.measure is not None and not is_safe(_ARITHMETIC, value, ()):
         return whole(_PLAIN, plan, operands)
     if not plan.with_gradient:
         return value

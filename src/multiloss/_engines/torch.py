@@ -22,17 +22,16 @@ from multiloss._strategies.arithmetic import Arithmetic
 from multiloss._strategies.blocks import (
     blockwise_gradient,
     blockwise_sums,
+    blockwise_value,
     in_memory_order,
-    value_of_sums,
 )
 from multiloss._strategies.whole import (
-    UNSAFE,
     is_safe,
+    value_if_safe,
     whole,
     whole_gradient,
     whole_if_safe,
     whole_sums,
-    without_axes,
 )
 from multiloss._typing import Array, DType, Parameter
 
@@ -219,7 +218,7 @@ def _kernel(plan: Plan, operands: Operands) -> Any:
         return result
     # A mean is a sum that is divided by nothing.
     result = plan.loss.combination.value(xp, Sums((result,), None), None, (), None)
-    return result if is_safe(_EAGER, plan, result, ()) else _operators(plan, operands)
+    return result if is_safe(_EAGER, result, ()) else _operators(plan, operands)
 
 
 def _whole(how: Arithmetic, plan: Plan, operands: Operands) -> Any:
@@ -228,43 +227,33 @@ def _whole(how: Arithmetic, plan: Plan, operands: Operands) -> Any:
 
 
 def _blocks(plan: Plan, operands: Operands) -> Any:
-    result = _sums_in_blocks(plan, operands)
-    return _operators(plan, operands) if result is None else result[0]
+    value, *_ = _sums_in_blocks(plan, operands)
+    return _operators(plan, operands) if value is None else value
 
 
-def _sums_in_blocks(plan: Plan, operands: Operands) -> tuple[Array, Sums, Any] | None:
+def _sums_in_blocks(plan: Plan, operands: Operands) -> tuple[Array | None, Sums, Any]:
     if plan.axes is None:
         strides = operands.prediction.stride()
         plan, operands = in_memory_order(xp, plan, operands, strides)
     sums, unit = blockwise_sums(_CONSTANT, plan, operands, limit=_limit(plan))
-    if unit is UNSAFE:
-        return None
-    value = value_of_sums(xp, plan, operands, sums, unit)
-    if unit is None and not is_safe(_CONSTANT, plan, value, operands.parameters):
-        return None
-    return value, sums, unit
+    return blockwise_value(_CONSTANT, plan, operands, sums, unit), sums, unit
 
 
 def _limit(plan: Plan) -> int:
     return _BLOCK_BYTES // int(plan.dtype.itemsize)
 
 
-def _sums_of_whole(plan: Plan, operands: Operands) -> tuple[Array, Sums, Any] | None:
+def _sums_of_whole(plan: Plan, operands: Operands) -> tuple[Array | None, Sums, Any]:
     plan = plan._replace(keeps_axes=plan.keepdims or plan.axes is not None)
     items = _CONSTANT.select(plan, operands)
     sums, unit = whole_sums(_CONSTANT, plan, items, is_measured=False)
-    if unit is UNSAFE:
-        return None
-    value = plan.loss.combination.value(xp, sums, operands.empty, operands.parameters, unit)
-    if unit is None and not is_safe(_CONSTANT, plan, value, operands.parameters):
-        return None
-    return without_axes(xp, plan, value), sums, unit
+    return value_if_safe(_CONSTANT, plan, operands, sums, unit), sums, unit
 
 
 def _node(plan: Plan, operands: Operands) -> Any:
     with torch.no_grad():
         results = (_sums_in_blocks if _is_large(plan) else _sums_of_whole)(plan, operands)
-    if results is None:
+    if results[0] is None:
         return _operators(plan, operands)
     apply: Any = Node.apply
     return apply(operands.prediction, plan, operands, results, _gradient, _operators)

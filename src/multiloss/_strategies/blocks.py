@@ -11,10 +11,17 @@ from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 from multiloss._core.plan import Items, Operands, Plan
-from multiloss._core.sums import Factor, Sums
+from multiloss._core.sums import Axes, Factor, Sums
 from multiloss._core.terms import Term
 from multiloss._strategies.arithmetic import Arithmetic
-from multiloss._strategies.whole import UNSAFE, is_safe, plan_of_unit, sums_of, weighted_slopes
+from multiloss._strategies.whole import (
+    UNSAFE,
+    is_safe,
+    plan_of_unit,
+    sums_of,
+    value_if_safe,
+    weighted_slopes,
+)
 from multiloss._typing import Array, Namespace, Parameter, Shape
 
 Index: TypeAlias = tuple[slice, ...]
@@ -29,26 +36,19 @@ def blocks_if_safe(how: Arithmetic, plan: Plan, operands: Operands, *, limit: in
     whole_if_safe().
     """
     sums, unit = blockwise_sums(how, plan, operands, limit=limit)
-    if unit is UNSAFE:
-        return None
-    value = value_of_sums(how.xp, plan, operands, sums, unit)
-    if unit is None and not is_safe(how, plan, value, operands.parameters):
-        return None
-    if not plan.with_gradient:
+    value = blockwise_value(how, plan, operands, sums, unit)
+    if value is None or not plan.with_gradient:
         return value
     factors = plan.loss.combination.slopes(how.xp, sums, operands.parameters, unit)
     return value, blockwise_gradient(how, plan, operands, factors, unit, limit=limit)
 
 
-def value_of_sums(xp: Namespace, plan: Plan, operands: Operands, sums: Sums, unit: Any) -> Array:
-    """Return the loss, given sums that kept their axes, or scalars over all."""
-    combine = plan.loss.combination.value
-    value = combine(xp, sums, operands.empty, operands.parameters, unit)
+def blockwise_value(how: Arithmetic, plan: Plan, operands: Operands, sums: Sums, unit: Any) -> Any:
+    """Return the loss, given the sums of blocks; None if a unit is missed."""
+    plan = plan._replace(keeps_axes=True)
+    value = value_if_safe(how, plan, operands, sums, unit)
     # As an array: not every astype() takes a scalar.
-    value = xp.astype(value[...], plan.real_dtype, copy=False)
-    if plan.axes is None:
-        return xp.reshape(value, (1,) * len(plan.shape)) if plan.keepdims else value
-    return value if plan.keepdims or not plan.axes else xp.squeeze(value, axis=plan.axes)
+    return None if value is None else how.xp.astype(value[...], plan.real_dtype, copy=False)
 
 
 def blockwise_sums(
@@ -65,7 +65,8 @@ def blockwise_sums(
     part = plan._replace(
         keepdims=keeps_axes, keeps_axes=keeps_axes, is_mean=plan.is_mean and not is_counted
     )
-    shape = () if axes is None else _reduced_shape(plan.shape, axes)
+    is_scalar = axes is None and not plan.keepdims
+    shape = () if is_scalar else _reduced_shape(plan.shape, axes)
     # Blocks are added up in double precision, so that many of them lose nothing.
     is_added = axes != () and plan.real_dtype == xp.float32
     dtype = xp.float64 if is_added else plan.real_dtype
@@ -176,14 +177,14 @@ def _unit(how: Arithmetic, plan: Plan, operands: Operands, limit: int) -> Any:
         sums, _ = blockwise_sums(how, part, operands, limit=limit)
         length = loss.combination.value(how.xp, sums, None, (), None)
         length = how.xp.astype(length[...], plan.real_dtype, copy=False)
-        if not is_safe(how, part, length, ()):
+        if not is_safe(how, length, ()):
             return UNSAFE
         lengths.append(length)
     return measure.unit(how.xp, plan, None, *lengths)
 
 
-def _reduced_shape(shape: Shape, axes: tuple[int, ...]) -> Shape:
-    return tuple(1 if k in axes else size for k, size in enumerate(shape))
+def _reduced_shape(shape: Shape, axes: Axes) -> Shape:
+    return tuple(1 if axes is None or k in axes else size for k, size in enumerate(shape))
 
 
 def _cut(value: Any, index: Index) -> Any:

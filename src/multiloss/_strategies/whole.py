@@ -28,28 +28,30 @@ def whole_if_safe(how: Arithmetic, plan: Plan, operands: Operands) -> Any:
 
 
 def _result(how: Arithmetic, plan: Plan, operands: Operands, *, is_measured: bool) -> Any:
-    xp, loss, combination = how.xp, plan.loss, plan.loss.combination
     items = how.select(plan, operands)
-    unit = None
-    if loss.measure is None:
-        sums = sums_of(how, plan, loss.terms, items)
+    if plan.loss.measure is None:
+        sums, unit = sums_of(how, plan, plan.loss.terms, items), None
     else:
         sums, unit = whole_sums(how, plan, items, is_measured=is_measured)
-        if unit is UNSAFE:
-            return None
-    value = combination.value(xp, sums, operands.empty, items.parameters, unit)
-    if (
-        unit is None
-        and loss.measure is not None
-        and not is_safe(how, plan, value, items.parameters)
-    ):
-        return None
-    if plan.keeps_axes:
-        value = without_axes(xp, plan, value)
-    if not plan.with_gradient:
+    value = value_if_safe(how, plan, operands, sums, unit)
+    if value is None or not plan.with_gradient:
         return value
-    factors = combination.slopes(xp, sums, items.parameters, unit)
-    return value, as_gradient(xp, plan, whole_gradient(how, plan, items, factors, unit))
+    factors = plan.loss.combination.slopes(how.xp, sums, operands.parameters, unit)
+    return value, as_gradient(how.xp, plan, whole_gradient(how, plan, items, factors, unit))
+
+
+def value_if_safe(how: Arithmetic, plan: Plan, operands: Operands, sums: Sums, unit: Any) -> Any:
+    """Return the loss, given its sums; None if a unit is missed."""
+    if unit is UNSAFE:
+        return None
+    parameters, combine = operands.parameters, plan.loss.combination.value
+    value = combine(how.xp, sums, operands.empty, parameters, unit)
+    is_unmeasured = unit is None and plan.loss.measure is not None
+    if is_unmeasured and not is_safe(how, value, parameters):
+        return None
+    if plan.keeps_axes and plan.axes and not plan.keepdims:
+        value = how.xp.squeeze(value, axis=plan.axes)
+    return value
 
 
 def whole_sums(how: Arithmetic, plan: Plan, items: Items, *, is_measured: bool) -> tuple[Sums, Any]:
@@ -82,18 +84,15 @@ def _unit(how: Arithmetic, plan: Plan, items: Items, *, is_measured: bool) -> An
         part = plan_of_unit(plan, loss)
         sums, unit = whole_sums(how, part, items, is_measured=is_measured)
         length = loss.combination.value(how.xp, sums, None, (), unit)
-        if unit is None and not is_safe(how, part, length, ()):
+        if unit is None and not is_safe(how, length, ()):
             return UNSAFE
         lengths.append(length)
     return measure.unit(how.xp, plan, items, *lengths)
 
 
-def is_safe(how: Arithmetic, plan: Plan, value: Array, parameters: tuple[Parameter, ...]) -> bool:
-    """Tell whether an eager result needs no unit."""
-    measure = plan.loss.measure
-    if measure is None:
-        return True
-    return is_safe_without_unit(how.xp, how.constant(value), exponent_of(parameters))
+def is_safe(how: Arithmetic, norm: Array, parameters: tuple[Parameter, ...]) -> bool:
+    """Tell whether an eager norm needs no unit."""
+    return is_safe_without_unit(how.xp, how.constant(norm), exponent_of(parameters))
 
 
 def plan_of_unit(plan: Plan, loss: Any) -> Plan:
@@ -141,13 +140,6 @@ def as_gradient(xp: Namespace, plan: Plan, gradient: Array) -> Array:
         return gradient
     # As an array: a 0-d result may be a scalar, which astype() refuses.
     return xp.astype(gradient[...], plan.gradient_dtype)
-
-
-def without_axes(xp: Namespace, plan: Plan, value: Array) -> Array:
-    """Return a result without the reduced axes, unless the caller wants to keep them."""
-    if plan.keepdims or not plan.axes:
-        return value
-    return xp.squeeze(value, axis=plan.axes)
 
 
 def _sum_to_shape(xp: Namespace, gradient: Array, shape: Shape) -> Array:
