@@ -73,7 +73,7 @@ _FAMILY_FILES = (
     "test_laws.py",
     "test_own_loss.py",
     "test_parameters.py",
-    "test_ways.py",
+    "test_strategies.py",
 )
 _DIFFERENT = ("numpy", "torch", "jax", "strictest")
 _QUICK = ("numpy", "torch")
@@ -89,7 +89,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         if engine not in _QUICK:
             item.add_marker(pytest.mark.slow)
-        if engine not in _DIFFERENT or (name == "test_ways.py" and engine == "jax"):
+        if engine not in _DIFFERENT or (name == "test_strategies.py" and engine == "jax"):
             item.add_marker(pytest.mark.exhaustive)
 
 

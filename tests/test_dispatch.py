@@ -37,7 +37,7 @@ def inference(*shape: int) -> torch.Tensor:
 
 
 tracked = partial(tensor, tracked=True)
-SMALL, NODE, LARGE = (64,), (8192,), (2**21 + 1,)  # elements of float32; 2²¹ are 8 MiB
+SMALL, NODE, LARGE = (64,), (2**15,), (2**21 + 1,)  # elements of float32; 2²¹ are 8 MiB
 without_slope = ml.make_loss(lambda _xp, y, t: (y - t) ** 2)
 
 
@@ -117,8 +117,12 @@ TORCH: dict[str, tuple[Callable[[], Any], str]] = {
     "8 MiB": (lambda: ml.log_cosh(tensor(2**21), tensor(2**21)), "whole"),
     # One node of the graph, and what keeps it away.
     "node": (lambda: ml.log_cosh(tracked(*NODE), tensor(*NODE)), "node"),
-    "too small for a node": (lambda: ml.log_cosh(tracked(8191), tensor(8191)), "eager"),
-    "node and blocks": (lambda: ml.mse(tracked(*LARGE), tensor(*LARGE)), "node and blocks"),
+    "too small for a node": (lambda: ml.log_cosh(tracked(2**15 - 1), tensor(2**15 - 1)), "eager"),
+    "no node, since a kernel": (
+        lambda: ml.mse(tracked(*NODE), tensor(*NODE), weight=tensor(*NODE)),
+        "eager",
+    ),
+    "large node": (lambda: ml.mse(tracked(*LARGE), tensor(*LARGE)), "node"),
     "tracked target": (lambda: ml.log_cosh(tracked(*NODE), tracked(*NODE)), "eager"),
     "tracked target alone": (lambda: ml.log_cosh(tensor(*NODE), tracked(*NODE)), "eager"),
     "tracked weight": (
@@ -152,7 +156,15 @@ TORCH: dict[str, tuple[Callable[[], Any], str]] = {
     # What is not eager, on a CPU and as it comes.
     "no reduction": (
         lambda: ml.mse(tensor(*SMALL), tensor(*SMALL), reduction="none"),
+        "kernel",
+    ),
+    "no reduction of a root": (
+        lambda: ml.rmse(tensor(*SMALL), tensor(*SMALL), reduction="none"),
         "whole",
+    ),
+    "no reduction, large and tracked": (
+        lambda: ml.log_cosh(tracked(*LARGE), tensor(*LARGE), reduction="none"),
+        "eager",
     ),
     "subclass": (lambda: ml.mse(tagged(*SMALL), tensor(*SMALL)), "operators"),
     "target of a subclass": (lambda: ml.mse(tensor(*SMALL), tagged(*SMALL)), "operators"),
@@ -230,14 +242,26 @@ def array(*shape: int, dtype: str = "float64") -> Any:
 
 
 NUMPY: dict[str, tuple[Callable[[], Any], str]] = {
-    "product": (lambda: ml.mse(array(9), array(9)), "product"),
-    "one block": (lambda: ml.mse(array(2**16), array(2**16)), "product"),
-    "blocks": (lambda: ml.mse(array(2**16 + 1), array(2**16 + 1)), "blocks"),
+    "squares": (lambda: ml.mse(array(9), array(9)), "squares"),
+    "squares, 4 MiB": (lambda: ml.mse(array(2**19), array(2**19)), "squares"),
+    "blocks": (lambda: ml.mse(array(2**19 + 1), array(2**19 + 1)), "blocks"),
+    "squares with a gradient": (
+        lambda: ml.value_and_grad(ml.mse)(array(2**19 + 1), array(2**19 + 1)),
+        "squares",
+    ),
+    "squares with a stretched prediction": (
+        lambda: ml.value_and_grad(ml.mse)(array(3, 1), array(3, 9), broadcast=True),
+        "whole",
+    ),
     "no square": (lambda: ml.mae(array(9), array(9)), "whole"),
     "weight": (lambda: ml.mse(array(9), array(9), weight=array(9)), "whole"),
     "mask": (lambda: ml.mse(array(9), array(9), where=array(9) > 0.5), "whole"),
-    "axis": (lambda: ml.mse(array(9), array(9), axis=0), "whole"),
-    "none": (lambda: ml.mse(array(9), array(9), reduction="none"), "whole"),
+    "axis": (lambda: ml.mse(array(9), array(9), axis=0), "squares"),
+    "axis and gradient": (lambda: ml.value_and_grad(ml.mse)(array(9), array(9), axis=0), "whole"),
+    "none": (
+        lambda: ml.mse(array(2**19 + 1), array(2**19 + 1), reduction="none"),
+        "squares",
+    ),
     "keepdims": (lambda: ml.mse(array(9), array(9), keepdims=True), "whole"),
     "prediction": (lambda: ml.mse(array(9, dtype="float32"), array(9)), "whole"),
     "target": (lambda: ml.mse(array(9), array(9, dtype="float32")), "whole"),
@@ -245,8 +269,8 @@ NUMPY: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: ml.mse(array(9, dtype="complex128"), array(9, dtype="complex128")),
         "whole",
     ),
-    "root": (lambda: ml.rmse(array(9), array(9)), "product"),
-    "root of blocks": (lambda: ml.rmse(array(2**17), array(2**17)), "blocks"),
+    "root": (lambda: ml.rmse(array(9), array(9)), "squares"),
+    "root of blocks": (lambda: ml.rmse(array(2**20), array(2**20)), "blocks"),
     "root of each": (lambda: ml.rmse(array(9), array(9), reduction="none"), "whole"),
 }
 

@@ -12,7 +12,7 @@ import reprlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import multiloss as ml
 from multiloss._typing import OPTION_NAMES
@@ -23,12 +23,8 @@ PREDICTIONS = [TARGET + k / 200 for k in range(-800, 801)]
 TALLEST, STEEPEST = 6.0, 4.5  # what a panel shows of a curve
 
 
-class Curve(NamedTuple):
-    """A loss, as the caller wrote it, and what it is."""
-
-    label: str
-    loss: Callable[..., Any]
-    parameters: dict[str, Any]
+# A loss as the caller wrote it, the function, and its parameters.
+Curve: TypeAlias = tuple[str, Callable[..., Any], dict[str, Any]]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -137,7 +133,7 @@ def parsed(text: str) -> Curve:
     ]
     if not set(required) <= set(parameters):
         raise ValueError(f"{name} needs {required[0]}; write '{name}({required[0]}=1.0)'")
-    return Curve(text, losses()[name], parameters)
+    return text, losses()[name], parameters
 
 
 def draw(curves: Iterable[Curve], path: str | None) -> None:

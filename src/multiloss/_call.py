@@ -41,10 +41,6 @@ def _refuse(*_: object, **__: object) -> Any:
     raise _ChainError
 
 
-def _refuse_attribute(marker: object, name: str) -> Any:
-    raise AttributeError(name=name, obj=marker)
-
-
 def _refuse_arithmetic(marker: type) -> None:
     """Let nothing be computed with a marker; the body of a named tuple has no room for that."""
     for operator in ("add", "sub", "mul", "truediv", "matmul", "pow"):
@@ -54,7 +50,6 @@ def _refuse_arithmetic(marker: type) -> None:
         setattr(marker, name, _refuse)
     # NumPy leaves the operators to the marker, then.
     setattr(marker, "__array_ufunc__", None)  # noqa: B010  unknown to the type checker
-    setattr(marker, "__getattr__", _refuse_attribute)  # noqa: B010  ditto
 
 
 _refuse_arithmetic(Differentiated)
@@ -100,10 +95,13 @@ def evaluate(
     key = _key(operands, options)
     if key is not None:
         key = key, with_gradient, not parameters or are_ordinary(parameters)
-    plan = None if key is None else loss.plans.get(key)
+    plan: Plan | None = loss.plans.get(key)
     if plan is None:
         plan, operands = planned(loss, operands, options, with_gradient=with_gradient)
-        _remember(loss, key, plan)
+        if key is not None:
+            if len(loss.plans) >= _MOST_PLANS:
+                loss.plans.clear()
+            loss.plans[key] = plan
     if plan.converts:
         operands = converted(plan, operands)
     if empty is not None:
@@ -112,13 +110,6 @@ def evaluate(
         )
     result: Any = plan.engine.run(plan, operands)
     return cast(ArrayT, ValueAndGradient(*result) if with_gradient else result)
-
-
-def _remember(loss: Loss, key: Any, plan: Plan) -> None:
-    if key is not None:
-        if len(loss.plans) >= _MOST_PLANS:
-            loss.plans.clear()
-        loss.plans[key] = plan
 
 
 def _key(operands: Operands, options: tuple[Any, ...]) -> Any:

@@ -10,7 +10,7 @@ from torch.nn import Parameter
 from torch.nn.modules.loss import _Loss
 
 from multiloss._losses.squared import mse
-from multiloss._planning.options import checked_reduction, keywords_of, no_such_option
+from multiloss._planning.options import REQUIRED, checked_reduction, keywords_of, no_such_option
 from multiloss._typing import Operand
 
 __all__ = ["MSELoss", "RegressionLoss", "SSELoss"]
@@ -84,20 +84,20 @@ class RegressionLoss(_Loss):
         keywords = keywords_of(self.loss)
         if keywords is None:
             return options.pop("reduction", None)
-        unknown = [name for name in options if name not in keywords.names]
+        unknown = [name for name in options if name not in keywords]
         if unknown:
-            raise TypeError(no_such_option(self._name, unknown[0], keywords.names))
-        missing = [name for name in keywords.required if name not in options]
+            raise TypeError(no_such_option(self._name, unknown[0], tuple(keywords)))
+        missing = [
+            name for name, each in keywords.items() if each is REQUIRED and name not in options
+        ]
         if missing:
             raise TypeError(
                 f"{self._name} needs {missing[0]}; pass {missing[0]}= to RegressionLoss. It has "
-                f"{', '.join(keywords.names)}"
+                f"{', '.join(keywords)}"
             )
-        if "reduction" not in keywords.names:
+        if "reduction" not in keywords:
             return None
-        return checked_reduction(
-            options.pop("reduction", keywords.defaults.get("reduction", "mean"))
-        )
+        return checked_reduction(options.pop("reduction", keywords["reduction"]))
 
     def forward(self, prediction: Tensor, target: Operand, **options: Any) -> Tensor:
         """Return the loss."""

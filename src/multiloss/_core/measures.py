@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from multiloss._core.combinations import exponent_of, is_two
 from multiloss._core.records import replaced
 from multiloss._core.terms import Term, difference, square
-from multiloss._typing import Array, DType, Namespace, Parameter
+from multiloss._typing import Array, DType, Namespace
 
 if TYPE_CHECKING:
     from multiloss._core.loss import Loss
@@ -118,22 +118,8 @@ def _power_of_two_above(xp: Namespace, largest: Array) -> Array:
     return 2.0 ** xp.ceil(xp.log2(largest))
 
 
-def is_safe_without_unit(xp: Namespace, norm: Array, exponent: Parameter) -> bool:
-    """Tell whether no power may have overflowed or vanished in an eager norm.
-
-    The powers that count for something are all between the square roots of the smallest and of the
-    largest number, if the norm is. False for an exponent that is an array, and may be tracked.
-    """
-    if not isinstance(exponent, float):
-        return False
-    low, high = _safe_range(xp, norm.dtype, exponent)
-    if norm.ndim == 0:
-        return low < float(norm) < high
-    return bool(xp.all((norm > low) & (norm < high)))
-
-
 @lru_cache
-def _safe_range(xp: Namespace, dtype: DType, exponent: float) -> tuple[float, float]:
+def safe_range(xp: Namespace, dtype: DType, exponent: float) -> tuple[float, float]:
     limits = xp.finfo(dtype)
     half = 0.5 / exponent
     return float(limits.smallest_normal) ** half, float(limits.max) ** half

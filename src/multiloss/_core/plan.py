@@ -37,7 +37,6 @@ class Plan(NamedTuple):
     real_dtype: DType  # its real counterpart
     is_complex: bool  # whether the two differ
     gradient_dtype: DType  # of the gradient with respect to the prediction
-    gradient_is_complex: bool
     axes: Axes  # which are reduced: () for the losses of the elements
     is_mean: bool
     reduced_size: int | None  # how many elements are reduced to one; None if that is not known
@@ -57,14 +56,6 @@ def arrays_of(plan: Plan) -> tuple[Metadata, ...]:
     return tuple([each for each in given if each is not None])
 
 
-def device_of(plan: Plan) -> Any:
-    """Return the device of the operands; None for an engine that moves them by itself."""
-    for each in arrays_of(plan):
-        if each.device is not None:
-            return each.device
-    return None
-
-
 class Operands(NamedTuple):
     """Arrays of one engine whose shapes fit; their dtypes may differ."""
 
@@ -77,22 +68,17 @@ class Operands(NamedTuple):
 
 
 class Items(NamedTuple):
-    """What enters the arithmetic: floats of one dtype, without masked elements."""
+    """What enters the arithmetic: floats of one dtype."""
 
     prediction: Array
     target: Array
     parameters: tuple[Parameter, ...]
     weight: Array | None  # None stands for ones
-    where: Array | None = None  # what is still to be left out, of the terms themselves
+    where: Array | None = None  # what is still to be left out
 
 
-def select(xp: Namespace, plan: Plan, operands: Operands) -> Items:
-    """Convert the operands and leave out the masked elements.
-
-    A masked element is replaced before the arithmetic sees it, so that a NaN there reaches neither
-    the value nor a gradient. Its place is taken by one, which is in the domain of every loss of
-    this package, and its weight is zero.
-    """
+def items_of(xp: Namespace, plan: Plan, operands: Operands) -> Items:
+    """Convert the operands to the dtype of the plan."""
     prediction, target, weight, where, parameters, _ = operands
     dtype, real_dtype = plan.dtype, plan.real_dtype
     if prediction.dtype != dtype:
@@ -101,12 +87,27 @@ def select(xp: Namespace, plan: Plan, operands: Operands) -> Items:
         target = xp.astype(target, dtype)
     if weight is not None and weight.dtype != real_dtype:
         weight = xp.astype(weight, real_dtype)
-    if where is not None:
-        prediction = xp.where(where, prediction, 1.0)
-        target = xp.where(where, target, 1.0)
-        parameters = tuple(
-            xp.where(where, each, 1.0) if getattr(each, "shape", ()) else each
-            for each in parameters
-        )
-        weight = xp.astype(where, real_dtype) if weight is None else xp.where(where, weight, 0.0)
-    return Items(prediction, target, parameters, weight)
+    return Items(prediction, target, parameters, weight, where)
+
+
+def masked(xp: Namespace, plan: Plan, items: Items) -> Items:
+    """Leave out the masked elements.
+
+    A masked element is replaced before the arithmetic sees it, so that a NaN there reaches neither
+    the value nor a gradient. Its place is taken by one, which is in the domain of every loss of
+    this package, and its weight is zero.
+    """
+    prediction, target, parameters, weight, where = items
+    if where is None:
+        return items
+    return Items(
+        xp.where(where, prediction, 1.0),
+        xp.where(where, target, 1.0),
+        tuple(
+            [
+                xp.where(where, each, 1.0) if getattr(each, "shape", ()) else each
+                for each in parameters
+            ]
+        ),
+        xp.astype(where, plan.real_dtype) if weight is None else xp.where(where, weight, 0.0),
+    )

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,54 +12,31 @@ from multiloss._core.sums import Sums, Total, stretch_of
 from multiloss._core.terms import Term
 from multiloss._engines.base import Engine, Kind, Strategy, always
 from multiloss._engines.host import HOST_KEYS, QUIET, quietly
-from multiloss._strategies.arithmetic import Arithmetic
+from multiloss._strategies.arithmetic import Arithmetic, InPlaceArithmetic
 from multiloss._strategies.blocks import blocks_if_safe, in_memory_order
-from multiloss._strategies.whole import is_safe, whole, whole_if_safe
+from multiloss._strategies.whole import is_safe, whole
 from multiloss._typing import Array, DType
 
-_BLOCK_BYTES = 2**19  # of each operand and each temporary; several of them fit a second-level cache
-_ONE_BLOCK = 2**16  # elements
+_WHOLE_BYTES = 2**22  # up to which temporaries of an operand's size stay in the cache
+_BLOCK_BYTES = 2**20  # beyond, of each operand and each temporary of a block
 _ROW = 2**13  # elements
 _ORDINARY = 2.0**-60  # beyond, the reciprocal of a number may overflow
 _FLOAT32, _FLOAT64 = np.dtype("float32"), np.dtype("float64")
 
 
-class NumPyArithmetic(Arithmetic):
-    """Goes on in place, and takes products for sums.
-
-    Nothing differentiates what is done here, and nothing warns: masked elements may be left out of
-    the terms themselves, which is one selection instead of one for each operand.
-    """
-
-    def select(self, plan: Plan, operands: Operands) -> Items:
-        prediction, target, weight, where, parameters, _ = operands
-        dtype, real_dtype = plan.dtype, plan.real_dtype
-        if prediction.dtype is not dtype:
-            prediction = prediction.astype(dtype)
-        if target.dtype is not dtype:
-            target = target.astype(dtype)
-        if weight is not None and weight.dtype is not real_dtype:
-            weight = weight.astype(real_dtype)
-        return Items(prediction, target, parameters, weight, where)
+class NumPyArithmetic(InPlaceArithmetic):
+    """Takes products for sums, and adds single precision up in double."""
 
     def term_sum(self, plan: Plan, term: Term, items: Items) -> Array:
-        prediction, target, parameters, weight, where = items
-        is_product = plan.axes is None and where is None and not plan.keepdims
-        if term.is_square and not plan.is_complex:
-            residual: Any = term.residual
-            values = residual(np, prediction, target, *parameters)
-            if is_product and weight is None:
+        weight = items.weight
+        if plan.axes is None and items.where is None and not plan.keepdims:
+            if weight is None and term.is_square and not plan.is_complex:
+                residual: Any = term.residual
+                values = residual(np, items.prediction, items.target)
                 return _sum_of_products(values, values)
-            values *= values
-        else:
-            values = self.values(plan, term, items)
-        if weight is not None:
-            if is_product and weight.shape == values.shape:
-                return _sum_of_products(values, weight)
-            values *= weight
-        if where is not None:
-            values = np.where(where, values, 0.0)
-        return self.sum(plan, values)
+            if weight is not None and weight.shape == plan.shape:
+                return _sum_of_products(self.values(plan, term, items), weight)
+        return super().term_sum(plan, term, items)
 
     def sum(self, plan: Plan, values: Array) -> Array:
         axes = plan.axes
@@ -89,13 +67,6 @@ class NumPyArithmetic(Arithmetic):
         if total.ndim == 0 and dtype is _FLOAT64:
             return float(total)
         return total.astype(plan.real_dtype)
-
-    def slopes(self, plan: Plan, term: Term, items: Items) -> Array:  # noqa: ARG002
-        function: Any = term.slope
-        slopes = function(np, items.prediction, items.target, *items.parameters)
-        if items.weight is not None:
-            slopes *= items.weight
-        return slopes if items.where is None else np.where(items.where, slopes, 0.0)
 
     def multiplied(
         self, slopes: Array, above: Array | float, below: Any, out: Array | None = None
@@ -128,7 +99,8 @@ def _sum_of_products(first: Array, second: Array) -> Array:
     slower than one.
     """
     if first.ndim != 1:
-        first, second = first.reshape(-1), second.reshape(-1)
+        order: Any = "K" if first is second else "C"
+        first, second = first.ravel(order), second.ravel(order)
     rows = first.size // _ROW
     if rows <= 1:
         return first.dot(second)
@@ -144,28 +116,33 @@ _PLAIN = Arithmetic(np)
 _ARITHMETIC = NumPyArithmetic(np)
 
 
-def _is_product(plan: Plan) -> bool:
-    """Tell whether the loss is one sum of squares, of which nothing is converted."""
+def _is_square(plan: Plan) -> bool:
+    """Tell whether the loss is squares, of which nothing is converted, or one sum of them."""
     loss, dtype = plan.loss, plan.dtype
     return (
         loss.terms[0].is_square
         and len(loss.terms) == 1
         and plan.weight is None
         and plan.where is None
-        and plan.axes is None
-        and not plan.keepdims
+        and not plan.keeps_axes
         and not plan.is_complex
         and plan.prediction.dtype == plan.target.dtype == dtype
         and (not plan.with_gradient or plan.prediction.shape == plan.shape)
-        and math.prod(plan.shape) <= _ONE_BLOCK
+        # Else the squares would be a temporary that is better made in blocks.
+        and (plan.with_gradient or plan.axes == () or not _is_large(plan))
     )
 
 
-def _product(plan: Plan, operands: Operands) -> Any:
+def _squares(plan: Plan, operands: Operands) -> Any:
     loss, total = plan.loss, plan.reduced_size if plan.is_mean else None
     term: Any = loss.terms[0]
     residual = term.residual(np, operands.prediction, operands.target)
-    sums = Sums((_sum_of_products(residual, residual),), total)
+    if plan.axes is None:
+        squares = _sum_of_products(residual, residual)
+    else:
+        residual *= residual
+        squares = _ARITHMETIC.sum(plan, residual)
+    sums = Sums((squares,), total)
     if loss.scale != 1.0:
         sums = Sums((loss.scale * sums.terms[0],), total)
     value = loss.combination.value(np, sums, operands.empty, (), None)
@@ -180,11 +157,6 @@ def _product(plan: Plan, operands: Operands) -> Any:
     return value, _ARITHMETIC.multiplied(slopes, above, below)
 
 
-def _whole(plan: Plan, operands: Operands) -> Any:
-    result = whole_if_safe(_ARITHMETIC, plan, operands)
-    return whole(_PLAIN, plan, operands) if result is None else result
-
-
 def _blocks(plan: Plan, operands: Operands) -> Any:
     given = plan, operands
     if plan.axes is None and not plan.with_gradient:
@@ -196,7 +168,8 @@ def _blocks(plan: Plan, operands: Operands) -> Any:
 
 def _is_large(plan: Plan) -> bool:
     is_elementwise = plan.with_gradient and (plan.is_complex or plan.prediction.shape != plan.shape)
-    return math.prod(plan.shape) > _ONE_BLOCK and not is_elementwise
+    size = math.prod(plan.shape) * np.dtype(plan.dtype).itemsize
+    return size > _WHOLE_BYTES and not is_elementwise
 
 
 class NumPyEngine(Engine):
@@ -208,9 +181,9 @@ class NumPyEngine(Engine):
         super().__init__(np)
         self.keys = HOST_KEYS
         self.strategies = (
-            Strategy("product", _is_product, _product),
+            Strategy("squares", _is_square, _squares),
             Strategy("blocks", _is_large, _blocks),
-            Strategy("whole", always, _whole),
+            Strategy("whole", always, partial(whole, _ARITHMETIC, is_measured=False)),
         )
 
     def metadata(self, array: Array) -> Metadata:

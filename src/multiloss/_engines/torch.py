@@ -5,42 +5,53 @@ from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import array_api_compat.torch
 import torch
 
 from multiloss._core.loss import Loss
-from multiloss._core.plan import Items, Metadata, Operands, Plan, arrays_of, device_of
+from multiloss._core.plan import Items, Metadata, Operands, Plan, arrays_of, items_of
 from multiloss._core.sums import Sums, Total
 from multiloss._core.terms import Term
 from multiloss._engines.base import Engine, Strategy, always
 from multiloss._engines.host import HOST_KEYS
-from multiloss._engines.torch_node import Node
-from multiloss._engines.torch_private import KERNELS, MEAN, NONE, SUM, is_traced, is_transformed
-from multiloss._strategies.arithmetic import Arithmetic
+from multiloss._engines.torch_private import (
+    KERNELS,
+    MEAN,
+    NONE,
+    SUM,
+    is_batched,
+    is_traced,
+    is_transformed,
+)
+from multiloss._strategies.arithmetic import Arithmetic, InPlaceArithmetic
 from multiloss._strategies.blocks import (
     blockwise_gradient,
     blockwise_sums,
     blockwise_value,
     in_memory_order,
 )
-from multiloss._strategies.whole import (
-    is_safe,
-    value_if_safe,
-    whole,
-    whole_gradient,
-    whole_if_safe,
-    whole_sums,
-)
+from multiloss._strategies.whole import is_safe, value_if_safe, whole, whole_gradient, whole_sums
 from multiloss._typing import Array, DType, Parameter
+
+
+def _sign(tensor: torch.Tensor) -> torch.Tensor:
+    """Return -1, 0 or 1, and NaN of NaN, for which PyTorch's own sign() is 0.
+
+    That of array_api_compat assigns to the NaNs, which no transformation follows.
+    """
+    return torch.maximum(torch.sign(tensor), torch.clamp(tensor.detach(), max=-1.0))
+
 
 # The namespace of array_api_compat, but for its clip(), which old releases of Dynamo do not trace,
 # and which takes several operators where PyTorch has one.
 xp: Any = ModuleType(array_api_compat.torch.__name__)
-vars(xp).update(vars(array_api_compat.torch), clip=torch.clamp)
+vars(xp).update(vars(array_api_compat.torch), clip=torch.clamp, sign=_sign)
 
-_ONE_NODE = 2**13  # elements from which on a single node of the graph is faster than operators
+_SHORT = 2**13  # elements
+_ZERO = torch.zeros((), dtype=torch.float32)
+_ONE_NODE = 2**15  # elements from which on a single node of the graph is faster than operators
 _WHOLE_BYTES = 2**23  # up to which temporaries of an operand's size stay in the cache
 _BLOCK_BYTES = 2**20  # beyond, of each operand and each temporary of a block
 
@@ -55,20 +66,18 @@ class EagerArithmetic(Arithmetic):
 
     def values(self, plan: Plan, term: Term, items: Items) -> Array:
         if _has_kernel(plan) and term is plan.loss.terms[0]:
-            kernel = KERNELS[plan.loss.name]
-            return kernel(items.prediction, items.target, NONE, *items.parameters)
+            return _by_kernel(plan, items, NONE)
         return super().values(plan, term, items)
 
     def term_sum(self, plan: Plan, term: Term, items: Items) -> Array:
         weight = items.weight
-        if (
-            weight is None
-            or plan.axes is not None
-            or plan.keepdims
-            or not _is_short_vector(plan, weight)
-        ):
+        if plan.axes is not None or plan.keepdims or weight is None:
             return super().term_sum(plan, term, items)
-        return self.values(plan, term, items).dot(weight)
+        # A long product loses digits, and waits for threads.
+        is_short = len(plan.shape) == 1 and plan.shape[0] < _SHORT
+        if is_short and items.where is None and weight.shape == plan.shape:
+            return self.values(plan, term, items).dot(weight)
+        return super().term_sum(plan, term, items)
 
     def total(self, plan: Plan, items: Items) -> Total:
         total = super().total(plan, items)
@@ -82,21 +91,26 @@ class EagerArithmetic(Arithmetic):
         return torch.sum(values, plan.axes, keepdim=plan.keeps_axes) if plan.axes else values
 
 
-def _is_short_vector(plan: Plan, weight: Array) -> Any:
-    # A long product loses digits, and waits for threads.
-    return len(plan.shape) == 1 and weight.shape == plan.shape and plan.shape[0] < _ONE_NODE
+class TrackedArithmetic(EagerArithmetic):
+    """Lets kernels see masked elements as perfect predictions, which add nothing to a sum."""
+
+    def select(self, plan: Plan, operands: Operands) -> Items:
+        if plan.where is None or plan.weight is not None or not _has_kernel(plan):
+            return super().select(plan, operands)
+        prediction, target, parameters, weight, where = items_of(xp, plan, operands)
+        # Of a tensor, since one made of a number takes as long as the selection.
+        select = partial(torch.where, cast(torch.Tensor, where))
+        return Items(select(prediction, _ZERO), select(target, _ZERO), parameters, weight, where)
+
+    def term_sum(self, plan: Plan, term: Term, items: Items) -> Array:
+        is_scalar = plan.axes is None and not plan.keepdims
+        if is_scalar and items.weight is None and _has_kernel(plan):
+            return _by_kernel(plan, items, SUM)
+        return super().term_sum(plan, term, items)
 
 
-class ConstantArithmetic(EagerArithmetic):
+class ConstantArithmetic(EagerArithmetic, InPlaceArithmetic):
     """Goes on in place, where autograd does not look."""
-
-    def values(self, plan: Plan, term: Term, items: Items) -> Array:
-        if not term.is_square or plan.is_complex:
-            return super().values(plan, term, items)
-        residual: Any = term.residual
-        values = residual(xp, items.prediction, items.target, *items.parameters)
-        values *= values
-        return values
 
     def multiplied(
         self, slopes: Array, above: Array | float, below: Any, out: Array | None = None
@@ -117,7 +131,7 @@ class ConstantArithmetic(EagerArithmetic):
 
 
 _OPERATORS = Arithmetic(xp)
-_EAGER = EagerArithmetic(xp)
+_TRACKED = TrackedArithmetic(xp)
 _CONSTANT = ConstantArithmetic(xp)
 
 
@@ -134,7 +148,7 @@ def _is_eager(plan: Plan) -> bool:
     return (
         not plan.with_gradient
         and all(each.is_plain for each in arrays_of(plan))
-        and device_of(plan).type == "cpu"
+        and all(each.device is None or each.device.type == "cpu" for each in arrays_of(plan))
         and not plan.is_complex
         and plan.prediction.shape == plan.shape
         and plan.empty != "array"
@@ -154,6 +168,11 @@ def _has_kernel(plan: Plan) -> bool:
     )
 
 
+def _by_kernel(plan: Plan, operands: Operands | Items, reduction: int) -> Array:
+    kernel = KERNELS[plan.loss.name]
+    return kernel(operands.prediction, operands.target, reduction, *operands.parameters)
+
+
 def _suits_kernel(plan: Plan) -> bool:
     """Tell whether a kernel takes this loss whole: one operator, and one node in the graph."""
     return (
@@ -162,7 +181,7 @@ def _suits_kernel(plan: Plan) -> bool:
         and plan.weight is None
         and plan.where is None
         and plan.prediction.dtype == plan.target.dtype == plan.dtype
-        and plan.axes is None
+        and (plan.axes is None or (plan.axes == () and plan.loss.measure is None))
         and not plan.keepdims
         and (plan.empty == "nan" or not plan.is_mean)
         and (_has_tracked_constants(plan) or not _is_large(plan))
@@ -182,10 +201,6 @@ def _suits_blocks(plan: Plan) -> bool:
     return _suits_whole(plan) and _is_large(plan) and plan.axes != ()
 
 
-def _suits_node_and_blocks(plan: Plan) -> bool:
-    return _suits_node(plan) and _is_large(plan)
-
-
 def _is_large(plan: Plan) -> bool:
     return math.prod(plan.shape) * int(plan.dtype.itemsize) > _WHOLE_BYTES
 
@@ -195,7 +210,7 @@ def _suits_node(plan: Plan) -> bool:
         _is_eager(plan)
         and not _has_tracked_constants(plan)
         and plan.axes != ()
-        and math.prod(plan.shape) >= _ONE_NODE
+        and (_is_large(plan) or (math.prod(plan.shape) >= _ONE_NODE and not _has_kernel(plan)))
         # A node cannot save a tensor of inference mode.
         and all(each.is_saveable for each in arrays_of(plan))
         # Below this size autograd differentiates the value, and beyond it has to be the same.
@@ -209,21 +224,15 @@ def _operators(plan: Plan, operands: Operands) -> Any:
 
 
 def _kernel(plan: Plan, operands: Operands) -> Any:
-    kernel, is_mean = KERNELS[plan.loss.name], plan.is_mean
-    prediction, target, *_ = operands
-    result = kernel(prediction, target, MEAN if is_mean else SUM, *operands.parameters)
+    reduction = NONE if plan.axes == () else MEAN if plan.is_mean else SUM
+    result = _by_kernel(plan, operands, reduction)
     if plan.loss.scale != 1.0:
         result = plan.loss.scale * result
     if plan.loss.measure is None:
         return result
     # A mean is a sum that is divided by nothing.
     result = plan.loss.combination.value(xp, Sums((result,), None), None, (), None)
-    return result if is_safe(_EAGER, result, ()) else _operators(plan, operands)
-
-
-def _whole(how: Arithmetic, plan: Plan, operands: Operands) -> Any:
-    result = whole_if_safe(how, plan, operands)
-    return _operators(plan, operands) if result is None else result
+    return result if is_safe(_TRACKED, result, ()) else _operators(plan, operands)
 
 
 def _blocks(plan: Plan, operands: Operands) -> Any:
@@ -255,8 +264,8 @@ def _node(plan: Plan, operands: Operands) -> Any:
         results = (_sums_in_blocks if _is_large(plan) else _sums_of_whole)(plan, operands)
     if results[0] is None:
         return _operators(plan, operands)
-    apply: Any = Node.apply
-    return apply(operands.prediction, plan, operands, results, _gradient, _operators)
+    apply: Any = _Node.apply
+    return apply(operands.prediction, plan, operands, results)
 
 
 def _gradient(
@@ -274,6 +283,48 @@ def _gradient(
         return blockwise_gradient(_CONSTANT, plan, operands, factors, unit, limit=_limit(plan))
     items = _CONSTANT.select(plan, operands)
     return whole_gradient(_CONSTANT, plan, items, factors, unit).to(plan.gradient_dtype)
+
+
+class _Node(torch.autograd.Function):
+    """The node: made of a value that was computed before, and of what its gradient needs."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        prediction: Array,
+        plan: Plan,
+        operands: Operands,
+        results: tuple[Array, Sums, Any],
+    ) -> Array:
+        tensors = [each if isinstance(each, torch.Tensor) else None for each in operands.parameters]
+        ctx.save_for_backward(prediction, *operands[1:4], *tensors)
+        value, *sums = results
+        ctx.rest = plan, operands.parameters, operands.empty, sums
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, gradient_of_result: Array) -> Any:
+        plan, numbers, empty, (sums, unit) = ctx.rest
+        # Unpacked once: checkpointing refuses a second time, and offloading pays for it.
+        saved = ctx.saved_tensors
+        named = zip(numbers, saved[4:], strict=True)
+        parameters = tuple([number if tensor is None else tensor for number, tensor in named])
+        operands = Operands._make((*saved[:4], parameters, empty))
+        if plan.axes and not plan.keepdims:
+            kept = [1 if k in plan.axes else n for k, n in enumerate(plan.shape)]
+            gradient_of_result = gradient_of_result.reshape(kept)
+        if torch.is_grad_enabled() or is_batched(gradient_of_result):
+            # Asked for a gradient that can be differentiated again, or for many: by operators. In
+            # the working dtype, since a 16-bit gradient may vanish before it is multiplied.
+            keeps_axes = plan.keepdims or plan.axes is not None
+            wide = plan._replace(
+                gradient_dtype=plan.dtype, with_gradient=True, keeps_axes=keeps_axes
+            )
+            _, result = _operators(wide, operands)
+            result = (result * gradient_of_result).to(plan.gradient_dtype)
+        else:
+            result = _gradient(plan, operands, sums, unit, gradient_of_result)
+        return result, None, None, None
 
 
 def _with_tensors(plan: Plan, operands: Operands) -> Operands:
@@ -302,10 +353,9 @@ class TorchEngine(Engine):
         self.strategies = (
             Strategy("kernel", _suits_kernel, _kernel),
             Strategy("blocks", _suits_blocks, _blocks),
-            Strategy("whole", _suits_whole, partial(_whole, _CONSTANT)),
-            Strategy("node and blocks", _suits_node_and_blocks, _node),
+            Strategy("whole", _suits_whole, partial(whole, _CONSTANT, is_measured=False)),
             Strategy("node", _suits_node, _node),
-            Strategy("eager", _is_eager, partial(_whole, _EAGER)),
+            Strategy("eager", _is_eager, partial(whole, _TRACKED, is_measured=False)),
             Strategy("operators", always, _operators),
         )
 
@@ -337,9 +387,6 @@ class TorchEngine(Engine):
             )
         if type(array).__name__ == "MaskedTensor":
             raise TypeError(f"{role} is a MaskedTensor; pass its .get_data() and where=.get_mask()")
-
-    def device_of(self, array: Array) -> Any:
-        return array.device
 
     def default_float(self) -> DType:
         return torch.get_default_dtype()

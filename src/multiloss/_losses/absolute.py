@@ -7,7 +7,7 @@ from multiloss._core.combinations import RATIO, ROOT
 from multiloss._core.loss import AT_LEAST_ONE, FRACTION, NOT_NEGATIVE, Loss, ParameterSpec
 from multiloss._core.measures import LARGEST
 from multiloss._core.terms import Term, difference, square
-from multiloss._losses.numerics import sign, stretched
+from multiloss._losses.numerics import stretched
 from multiloss._losses.options import with_options
 from multiloss._planning.options import NAN
 from multiloss._typing import (
@@ -33,7 +33,7 @@ def _mae(xp: Namespace, prediction: Array, target: Array) -> Array:
 
 
 def _mae_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return sign(xp, prediction - target)
+    return xp.sign(prediction - target)
 
 
 MAE = Loss("mae", (Term(_mae, _mae_slope),))
@@ -94,7 +94,7 @@ def _minkowski(xp: Namespace, prediction: Array, target: Array, p: Parameter) ->
 def _minkowski_slope(xp: Namespace, prediction: Array, target: Array, p: Parameter) -> Array:
     residual = prediction - target
     distance = xp.abs(residual) if _is_smooth(p) else _safe_distance(xp, residual, p)[1]
-    return p * distance ** (p - 1) * sign(xp, residual)
+    return p * distance ** (p - 1) * xp.sign(residual)
 
 
 def _is_smooth(p: Parameter) -> bool:
@@ -201,7 +201,7 @@ def _epsilon_insensitive(
 def _epsilon_insensitive_slope(
     xp: Namespace, prediction: Array, target: Array, epsilon: Parameter
 ) -> Array:
-    return sign(xp, _distance_to_tube(xp, prediction, target, epsilon))
+    return xp.sign(_distance_to_tube(xp, prediction, target, epsilon))
 
 
 EPSILON_INSENSITIVE = Loss(
@@ -268,7 +268,7 @@ def _pinball(xp: Namespace, prediction: Array, target: Array, q: Parameter) -> A
 
 def _pinball_slope(xp: Namespace, prediction: Array, target: Array, q: Parameter) -> Array:
     residual = prediction - target
-    direction = sign(xp, residual)
+    direction = xp.sign(residual)
     return xp.where(residual > 0, (1 - q) * direction, q * direction)
 
 
@@ -332,14 +332,10 @@ def _mape(xp: Namespace, prediction: Array, target: Array, eps: Parameter) -> Ar
 
 
 def _mape_slope(xp: Namespace, prediction: Array, target: Array, eps: Parameter) -> Array:
-    return sign(xp, prediction - target) / xp.clip(xp.abs(target), eps, None)
+    return xp.sign(prediction - target) / xp.clip(xp.abs(target), eps, None)
 
 
-MAPE = Loss(
-    "mape",
-    (Term(_mape, _mape_slope),),
-    parameters=(ParameterSpec("eps", NOT_NEGATIVE),),
-)
+MAPE = Loss("mape", (Term(_mape, _mape_slope),), parameters=(ParameterSpec("eps", NOT_NEGATIVE),))
 
 
 @with_options
@@ -406,15 +402,13 @@ def _smape(xp: Namespace, prediction: Array, target: Array, eps: Parameter) -> A
 def _smape_slope(xp: Namespace, prediction: Array, target: Array, eps: Parameter) -> Array:
     magnitude = _mean_magnitude(xp, prediction, target)
     clipped = xp.clip(magnitude, 0.5 * eps, None)
-    shared = 0.5 * xp.abs(target) + 0.5 * sign(xp, prediction) * target
+    shared = 0.5 * xp.abs(target) + 0.5 * xp.sign(prediction) * target
     share = xp.where(magnitude > 0.5 * eps, shared / clipped, 1.0)
-    return sign(xp, prediction - target) * share / clipped
+    return xp.sign(prediction - target) * share / clipped
 
 
 SMAPE = Loss(
-    "smape",
-    (Term(_smape, _smape_slope),),
-    parameters=(ParameterSpec("eps", NOT_NEGATIVE),),
+    "smape", (Term(_smape, _smape_slope),), parameters=(ParameterSpec("eps", NOT_NEGATIVE),)
 )
 
 
@@ -483,11 +477,7 @@ WMAPE = Loss(
 
 @with_options
 def wmape(
-    prediction: ArrayT,
-    target: Operand,
-    *,
-    empty: Operand = NAN,
-    **options: Unpack[WeightOptions],
+    prediction: ArrayT, target: Operand, *, empty: Operand = NAN, **options: Unpack[WeightOptions]
 ) -> ArrayT:
     r"""Return the weighted mean absolute percentage error, Σ \|y − t\| / Σ \|t\|.
 

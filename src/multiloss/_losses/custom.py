@@ -11,6 +11,7 @@ from multiloss._core.loss import Domain, Loss, ParameterSpec
 from multiloss._core.sums import as_dtype_of
 from multiloss._core.terms import Elementwise, Term
 from multiloss._losses.options import SHARED_OPTIONS
+from multiloss._planning.options import REQUIRED
 from multiloss._planning.shapes import broadcast_shape, equal_shapes
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand
 
@@ -100,7 +101,7 @@ class _CustomLoss:
     def __call__(self, prediction: ArrayT, target: Operand, **options: Any) -> ArrayT:
         given = [options.pop(name, default) for name, default in self._defaults.items()]
         named = zip(self._defaults, given, strict=True)
-        missing = [name for name, each in named if each is _REQUIRED]
+        missing = [name for name, each in named if each is REQUIRED]
         if missing:
             raise TypeError(f"{self.__name__} needs {', '.join(missing)}; pass it as a keyword")
         return evaluate(self._loss, prediction, target, *given, **options)
@@ -117,7 +118,6 @@ class _CustomLoss:
 
 
 _TAKEN = ("prediction", "target", "half", *OPTION_NAMES)
-_REQUIRED = inspect.Parameter.empty
 
 
 def _parameters_of(name: str, value: Callable[..., Array]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from multiloss._core.combinations import ROOT, Combination
 from multiloss._core.loss import Loss
 from multiloss._core.measures import LARGEST, Measure, Measured
 from multiloss._core.plan import Items, Plan
-from multiloss._core.sums import Factor, Sums, as_dtype_of
+from multiloss._core.sums import Factor, Sums
 from multiloss._core.terms import Term, difference, square
 from multiloss._losses.numerics import stretched
 from multiloss._losses.options import with_options
@@ -68,7 +68,7 @@ def _quotient(xp: Namespace, array: Array, length: Array, weight: Array | None) 
 
 def _distance(xp: Namespace, sums: Sums, _: Any, __: Any, unit: tuple[Array, ...]) -> Array:
     (distance,), (_, _, no_direction, instead) = sums.terms, unit
-    return as_dtype_of(xp, xp.where(no_direction, instead, distance), distance)
+    return xp.where(no_direction, instead, distance)
 
 
 def _distance_slopes(
@@ -95,11 +95,7 @@ COSINE_DISTANCE = Loss(
 
 @with_options
 def cosine_distance(
-    prediction: ArrayT,
-    target: Operand,
-    *,
-    axis: Axis = -1,
-    **options: Unpack[VectorOptions],
+    prediction: ArrayT, target: Operand, *, axis: Axis = -1, **options: Unpack[VectorOptions]
 ) -> ArrayT:
     r"""Return the cosine distance of vectors, 1 − cos(y, t).
 

@@ -13,15 +13,7 @@ from multiloss._core.loss import NOT_NEGATIVE, Domain, Loss, ParameterSpec
 from multiloss._core.terms import Term
 from multiloss._losses.numerics import expm1_minus, expm1_ratio, exponential_series, log_ratio
 from multiloss._losses.options import with_options
-from multiloss._typing import (
-    OPTION_NAMES,
-    Array,
-    ArrayT,
-    Namespace,
-    Operand,
-    Options,
-    Parameter,
-)
+from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
 
 _HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 
@@ -90,9 +82,7 @@ def _full_poisson_nll_of_log(xp: Namespace, prediction: Array, target: Array) ->
 
 _POISSON_OPTIONS = ("log_input", "full", *OPTION_NAMES)
 POISSON_NLL_OF_LOG = Loss(
-    "poisson_nll",
-    (Term(_poisson_nll_of_log, _poisson_nll_of_log_slope),),
-    options=_POISSON_OPTIONS,
+    "poisson_nll", (Term(_poisson_nll_of_log, _poisson_nll_of_log_slope),), options=_POISSON_OPTIONS
 )
 FULL_POISSON_NLL_OF_LOG = replace(
     POISSON_NLL_OF_LOG, terms=(Term(_full_poisson_nll_of_log, _poisson_nll_of_log_slope),)

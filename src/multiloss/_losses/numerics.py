@@ -1,4 +1,4 @@
-"""What several losses compute with: signs, logarithms and exponentials that keep their digits."""
+"""What several losses compute with: logarithms and exponentials that keep their digits."""
 
 import math
 
@@ -17,14 +17,6 @@ def stretched(xp: Namespace, array: Array, other: Array) -> Array:
     else:
         full = xp.broadcast_arrays(array, other)[0]
     return 1.0 * full  # no view, since what runs a formula may write to its result
-
-
-def sign(xp: Namespace, array: Array) -> Array:
-    """Return -1, 0 or 1, as a constant to differentiation; NaN of NaN.
-
-    The namespaces differ on NaN: https://github.com/data-apis/array-api-compat/issues/136
-    """
-    return xp.where(array > 0, 1.0, xp.where(array < 0, -1.0, 0.0 * array))
 
 
 def log_ratio(xp: Namespace, difference: Array, smaller: Array) -> Array:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from multiloss._planning.options import NAN
-from multiloss._typing import OPTION_NAMES, Options, P, R, WeightOptions
+from multiloss._typing import OPTION_NAMES, Options, P, R
 
 _DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(("weight", "where", "axis")),
@@ -37,7 +37,6 @@ _TEXTS = {
     name: text
     for text, name in re.findall(r"^(    (\w+) : .*\n(?:        .*\n)+)", _TEXT, re.MULTILINE)
 }
-_ANNOTATIONS = {**WeightOptions.__annotations__, **Options.__annotations__}
 
 # As they stand in a signature.
 SHARED_OPTIONS = tuple(
@@ -45,7 +44,7 @@ SHARED_OPTIONS = tuple(
         name,
         inspect.Parameter.KEYWORD_ONLY,
         default=_DEFAULTS[name],
-        annotation=_ANNOTATIONS[name],
+        annotation=Options.__annotations__[name],
     )
     for name in OPTION_NAMES
 )
@@ -55,23 +54,14 @@ def with_options(loss: Callable[P, R]) -> Callable[P, R]:
     """Name each option that a function takes as ``**options`` in its signature and docstring."""
     signature = inspect.signature(loss)
     *named, rest = signature.parameters.values()
-    options = {name: text for name, text in _TEXTS.items() if name in names_of(rest)}
-    added = [
-        each
-        for each in SHARED_OPTIONS
-        if each.name in options and each.name not in signature.parameters
-    ]
+    (typed,) = get_args(rest.annotation)
+    names = typed.__optional_keys__ - signature.parameters.keys()
+    added = [each for each in SHARED_OPTIONS if each.name in names]
     function: Any = loss
     function.__signature__ = signature.replace(parameters=[*named, *added])
     # Without docstrings, as Python runs with -OO, there is nothing to complete.
-    text = "".join(options[each.name] for each in added)
+    text = "".join(_TEXTS[each.name] for each in added)
     function.__doc__ = re.sub(
         r"^    \*\*options\n(?:        .*\n)+", text, loss.__doc__ or "", flags=re.MULTILINE
     )
     return loss
-
-
-def names_of(rest: inspect.Parameter) -> tuple[str, ...]:
-    """Return the options that an annotation of ``**options`` allows."""
-    (typed,) = get_args(rest.annotation)
-    return tuple(name for name in OPTION_NAMES if name in typed.__optional_keys__)

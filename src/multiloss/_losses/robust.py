@@ -5,7 +5,7 @@ from typing import Unpack
 from multiloss._call import evaluate
 from multiloss._core.loss import BELOW_INFINITY, FINITE_POSITIVE, POSITIVE, Loss, ParameterSpec
 from multiloss._core.terms import Term
-from multiloss._losses.numerics import expm1, expm1_ratio, log1p_square, sign, split_far
+from multiloss._losses.numerics import expm1, expm1_ratio, log1p_square, split_far
 from multiloss._losses.options import with_options
 from multiloss._typing import Array, ArrayT, Namespace, Operand, Options, Parameter
 
@@ -174,7 +174,7 @@ def _pseudo_huber(xp: Namespace, prediction: Array, target: Array, delta: Parame
 def _pseudo_huber_slope(xp: Namespace, prediction: Array, target: Array, delta: Parameter) -> Array:
     residual = prediction - target
     _, ratio, far = split_far(xp, residual, delta)
-    return xp.where(far, delta * sign(xp, residual), residual / xp.sqrt(1 + ratio * ratio))
+    return xp.where(far, delta * xp.sign(residual), residual / xp.sqrt(1 + ratio * ratio))
 
 
 PSEUDO_HUBER = Loss(
@@ -610,7 +610,7 @@ def _barron_slope(
     root = xp.sqrt(width)
     # z / sqrt(1 + z²/b), at most sqrt(b), times a power of the size of the slope itself.
     _, near, far = split_far(xp, residual, scale * root)
-    bounded = root * xp.where(far, sign(xp, residual), near / xp.sqrt(1 + near * near))
+    bounded = root * xp.where(far, xp.sign(residual), near / xp.sqrt(1 + near * near))
     logarithm = log1p_square(xp, residual, scale * root)
     # As the square of its root, since the power may vanish where the quotient does not.
     power = xp.exp(0.25 * (shape - 1) * logarithm)

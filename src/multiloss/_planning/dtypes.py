@@ -35,16 +35,15 @@ def with_weight(engine: Engine, dtype: DType, weight: Metadata) -> DType:
     return engine.xp.result_type(dtype, _widened(engine, weight.dtype))
 
 
-def gradient_dtype(engine: Engine, prediction: Metadata, dtype: DType) -> tuple[DType, bool]:
-    """Return the dtype of the gradient, and whether it is complex.
+def gradient_dtype(engine: Engine, prediction: Metadata, dtype: DType) -> DType:
+    """Return the dtype of the gradient.
 
     It is the dtype of the prediction, if that has one of its own and is no integer.
     """
     kind = engine.kind(prediction.dtype)
-    is_complex = kind == "complex"
     if kind != "integer" and not prediction.is_weak:
-        return prediction.dtype, is_complex
-    return (dtype if is_complex else real_counterpart(engine, dtype)), is_complex
+        return prediction.dtype
+    return dtype if kind == "complex" else real_counterpart(engine, dtype)
 
 
 def real_counterpart(engine: Engine, dtype: DType) -> DType:

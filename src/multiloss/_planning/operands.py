@@ -1,5 +1,6 @@
 """Operands: read and checked without a look at their numbers, and brought to one engine."""
 
+import math
 from collections.abc import Mapping
 from itertools import chain
 from typing import Any
@@ -10,8 +11,20 @@ from multiloss._core.loss import ParameterSpec
 from multiloss._core.plan import Metadata, Operands, Plan
 from multiloss._engines import NUMBERS, NUMPY, Engine, engine_of, is_list
 from multiloss._engines.host import quietly
-from multiloss._planning.numbers import as_float, clamped, fits_every_float, rounded
 from multiloss._typing import Array, DType, Operand
+
+ROLES = Operands._fields[:4]
+_EVERY_FLOAT = 3e38  # holds what is smaller
+_EVERY_INTEGER = 2**63
+
+
+def as_float(role: str, number: float) -> float:
+    """Return a number as a float, or raise ValueError if it is larger than any."""
+    try:
+        return float(number)
+    except OverflowError:
+        message = f"{role} is an integer beyond the largest float; pass a float, or inf"
+        raise ValueError(message) from None
 
 
 def checked_parameter(spec: ParameterSpec, value: Operand) -> Operand:
@@ -120,44 +133,34 @@ def converted(plan: Plan, operands: Operands) -> Operands:
     engine, real = plan.engine, plan.real_dtype
     # Old releases of Dynamo trace no slice of a named tuple.
     given = (operands.prediction, operands.target, operands.weight, operands.where)
-    roles = ("prediction", "target", "weight", "where")
     dtypes = (plan.dtype, plan.dtype, real, engine.xp.bool)
     values = {
         role: (value, dtype)
-        for role, value, dtype in zip(roles, given, dtypes, strict=True)
+        for role, value, dtype in zip(ROLES, given, dtypes, strict=True)
         if value is not None
     }
-    numbers = {}
-    for spec, value in zip(plan.loss.parameters, operands.parameters, strict=True):
-        number = _clamped(engine, value, real)
-        if stays_a_number(spec, value):
-            numbers[spec.name] = number
-        else:
-            values[spec.name] = (number, real)
+    numbers = [_clamped(engine, each, real) for each in operands.parameters]
+    for spec, value in zip(plan.loss.parameters, numbers, strict=True):
+        if not stays_a_number(spec, value):
+            values[spec.name] = (value, real)
     arrays = _to_engine(engine, values)
     parameters = []
-    for spec, value in zip(plan.loss.parameters, operands.parameters, strict=True):
-        if spec.name in numbers:
-            parameters.append(numbers[spec.name])
-        elif type(value) is float:
-            parameters.append(arrays[spec.name])
-        else:
-            parameters.append(engine.in_domain(arrays[spec.name], real, spec.domain.holds))
-    return Operands(
-        arrays["prediction"],
-        arrays["target"],
-        arrays.get("weight"),
-        arrays.get("where"),
-        tuple(parameters),
-        operands.empty,
-    )
+    for spec, value in zip(plan.loss.parameters, numbers, strict=True):
+        parameter = arrays.get(spec.name, value)
+        if type(value) is not float:
+            parameter = engine.in_domain(parameter, real, spec.domain.holds)
+        parameters.append(parameter)
+    arguments: Any = [*[arrays.get(role) for role in ROLES], tuple(parameters), operands.empty]
+    return Operands(*arguments)
 
 
 def _clamped(engine: Engine, value: Operand, dtype: DType) -> Operand:
     """Return a parameter, of which a number is finite in the dtype if it is finite."""
-    if type(value) is not float or fits_every_float(value):
+    # No dtype is asked for its largest number where every one holds the value.
+    if type(value) is not float or abs(value) < _EVERY_FLOAT or not math.isfinite(value):
         return value
-    return clamped(value, float(engine.xp.finfo(dtype).max))
+    largest = float(engine.xp.finfo(dtype).max)
+    return max(-largest, min(value, largest))
 
 
 def _to_engine(engine: Engine, values: Mapping[str, tuple[Any, DType]]) -> dict[str, Array]:
@@ -182,7 +185,11 @@ def rounded_to(engine: Engine, role: str, value: Any, dtype: DType) -> Any:
     """Return a number that fits a dtype, and anything else as it is."""
     if type(value) not in {int, float}:
         return value
-    return rounded(role, value, float(engine.xp.finfo(dtype).max))
+    largest = float(engine.xp.finfo(dtype).max)
+    if -largest <= value <= largest:
+        return value if -_EVERY_INTEGER < value < _EVERY_INTEGER else float(value)
+    number = as_float(role, value)
+    return number if math.isnan(number) else math.copysign(math.inf, number)
 
 
 # Every dtype to which host data is brought: those to compute in, and that of a mask.

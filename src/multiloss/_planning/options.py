@@ -3,16 +3,15 @@
 import inspect
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 from multiloss._core.loss import Loss
-from multiloss._core.plan import EmptyKind
-from multiloss._planning.numbers import as_float
+from multiloss._planning.operands import as_float
 from multiloss._typing import Axis, ReductionName
 
 # What other libraries call an option. A slip of the pen is found without a table.
 _ALIASES = {"dim": "axis", "mask": "where", "sample_weight": "weight"}
-_REQUIRED = inspect.Parameter.empty
+REQUIRED = inspect.Parameter.empty
 
 
 # The default of ``empty``, told from others by identity.
@@ -22,16 +21,6 @@ NAN = math.nan
 UNSET: Any = object()
 
 _REDUCTIONS: tuple[ReductionName, ...] = get_args(ReductionName)
-
-
-class Options(NamedTuple):
-    """What the caller wants, checked but for the axes."""
-
-    reduction: ReductionName
-    axis: Axis
-    keepdims: bool
-    broadcast: bool
-    empty: EmptyKind
 
 
 def checked_reduction(name: object, axis: Axis = None) -> ReductionName:
@@ -60,32 +49,16 @@ def checked_empty(loss: Loss, empty: Any) -> Any:
     return empty
 
 
-class Keywords(NamedTuple):
-    """The keywords that a loss takes."""
-
-    names: tuple[str, ...]
-    required: tuple[str, ...]
-    defaults: dict[str, Any]  # those that the signature tells
-
-
-def keywords_of(loss: Callable[..., Any]) -> Keywords | None:
-    """Return the keywords of a loss, or None for a function that does not tell them all."""
+def keywords_of(loss: Callable[..., Any]) -> dict[str, Any] | None:
+    """Return the keywords of a loss and their defaults, or None if the signature hides some."""
     try:
         _, _, *parameters = inspect.signature(loss).parameters.values()
     except ValueError:  # no signature, or less than two arguments
         return None
-    names: list[str] = []
-    required, defaults = [], {}
-    for each in parameters:
-        if each.kind in {each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD}:
-            names.append(each.name)
-            if each.default is _REQUIRED:
-                required.append(each.name)
-            else:
-                defaults[each.name] = each.default
-        else:
-            return None
-    return Keywords(tuple(names), tuple(required), defaults)
+    named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if any(each.kind not in named for each in parameters):
+        return None
+    return {each.name: each.default for each in parameters}
 
 
 def unknown_option(loss: Loss, unknown: Iterable[str]) -> str:

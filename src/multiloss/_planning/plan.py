@@ -8,14 +8,9 @@ from multiloss._core.plan import EmptyKind, Metadata, Operands, Plan
 from multiloss._core.records import replaced
 from multiloss._core.sums import count
 from multiloss._engines import Engine
-from multiloss._planning.dtypes import (
-    gradient_dtype,
-    real_counterpart,
-    with_weight,
-    working_dtype,
-)
-from multiloss._planning.operands import common_engine, is_ready, read, stays_a_number
-from multiloss._planning.options import Options, checked_reduction
+from multiloss._planning.dtypes import gradient_dtype, real_counterpart, with_weight, working_dtype
+from multiloss._planning.operands import ROLES, common_engine, is_ready, read, stays_a_number
+from multiloss._planning.options import checked_reduction
 from multiloss._planning.shapes import broadcast_shape, equal_shapes, fits, normalized_axis
 from multiloss._typing import DType, Shape
 
@@ -40,11 +35,8 @@ def planned(
     """Return the plan of a call, and the operands as arrays of the engine, of NumPy, or numbers."""
     prediction, target, weight, where, parameters, empty = operands
     given = {"prediction": prediction, "target": target}
-    numbers = []
     for spec, value in zip(loss.parameters, parameters, strict=True):
-        if stays_a_number(spec, value):
-            numbers.append(value)
-        else:
+        if not stays_a_number(spec, value):
             given[spec.name] = value
     if weight is not None:
         given["weight"] = weight
@@ -54,50 +46,36 @@ def planned(
     arrays, metadata = {}, {}
     for role, value in given.items():
         arrays[role], metadata[role] = read(role, value, engine)
-    reduction, axis, keepdims, broadcast = options
     kind: EmptyKind = "nan" if empty is None else "number" if type(empty) is float else "array"
-    wanted = Options(checked_reduction(reduction, axis), axis, keepdims, broadcast, kind)
     is_ordinary = are_ordinary(parameters)
     plan = _plan_of(
-        engine,
-        loss,
-        metadata,
-        wanted,
-        with_gradient=with_gradient,
-        is_ordinary=is_ordinary,
+        engine, loss, metadata, options, kind, with_gradient=with_gradient, is_ordinary=is_ordinary
     )
     is_plain = all(is_ready(engine, each) for each in arrays.values())
-    has_arrays = len(numbers) < len(parameters)
+    has_arrays = any(spec.name in arrays for spec in loss.parameters)
     plan = replaced(plan, converts=not (is_ordinary and is_plain) or has_arrays)
     plan = replaced(plan, strategy=engine.strategy_of(plan))
-    parameters = tuple(
-        [
-            arrays.get(spec.name, value)
-            for spec, value in zip(loss.parameters, parameters, strict=True)
-        ]
-    )
-    return plan, Operands(
-        arrays["prediction"],
-        arrays["target"],
-        arrays.get("weight"),
-        arrays.get("where"),
-        parameters,
-        empty,
-    )
+    named = zip(loss.parameters, parameters, strict=True)
+    parameters = tuple([arrays.get(spec.name, value) for spec, value in named])
+    arguments: Any = [*[arrays.get(role) for role in ROLES], parameters, empty]
+    return plan, Operands(*arguments)
 
 
 def _plan_of(
     engine: Engine,
     loss: Loss,
     operands: Mapping[str, Metadata],
-    options: Options,
+    options: tuple[Any, ...],
+    empty: EmptyKind,
     *,
     with_gradient: bool,
     is_ordinary: bool,
 ) -> Plan:
     """Return the plan but for its strategy, or raise an error that says what does not fit."""
+    reduction, axis, keepdims, broadcast = options
+    reduction = checked_reduction(reduction, axis)
     prediction, target = operands["prediction"], operands["target"]
-    shape = _loss_shape(prediction, target, broadcast=options.broadcast)
+    shape = _loss_shape(prediction, target, broadcast=broadcast)
     dtype = working_dtype(engine, prediction, target)
     for role, metadata in operands.items():
         if role not in {"prediction", "target"}:
@@ -107,10 +85,8 @@ def _plan_of(
     if dtype != real and not loss.takes_complex:
         raise TypeError(f"{loss.name} of complex numbers is not defined; pass real ones")
     _check_devices(operands)
-    axes = normalized_axis(options.axis, len(shape))
-    if options.reduction == "none":
-        axes = ()
-    keepdims = options.keepdims and axes != ()
+    axes = () if reduction == "none" else normalized_axis(axis, len(shape))
+    keepdims = keepdims and axes != ()
     # A lazy engine may have nan, None or a symbol where it does not know the size yet.
     is_known = all(isinstance(size, int) for size in shape)
     return Plan(
@@ -125,13 +101,13 @@ def _plan_of(
         dtype,
         real,
         bool(dtype != real),
-        *gradient_dtype(engine, prediction, dtype),
+        gradient_dtype(engine, prediction, dtype),
         axes,
-        options.reduction == "mean",
+        reduction == "mean",
         count(shape, axes) if is_known else None,
         keepdims,
         keepdims or (axes is not None and (with_gradient or loss.measure is not None)),
-        options.empty,
+        empty,
         with_gradient,
         is_ordinary,
     )

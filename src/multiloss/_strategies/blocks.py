@@ -208,12 +208,5 @@ def _with_arrays(operands: Operands, function: Callable[[Array], Array]) -> Oper
     def applied(value: Parameter) -> Parameter:
         return function(value) if getattr(value, "shape", ()) else value
 
-    prediction, target, weight, where, parameters, empty = operands
-    return Operands(
-        applied(prediction),
-        applied(target),
-        applied(weight),
-        applied(where),
-        tuple(map(applied, parameters)),
-        empty,
-    )
+    parameters = tuple(map(applied, operands.parameters))
+    return Operands._make([*map(applied, operands[:4]), parameters, operands.empty])

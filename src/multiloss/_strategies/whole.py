@@ -3,7 +3,7 @@
 from typing import Any
 
 from multiloss._core.combinations import exponent_of
-from multiloss._core.measures import is_safe_without_unit
+from multiloss._core.measures import safe_range
 from multiloss._core.plan import Items, Operands, Plan
 from multiloss._core.records import replaced
 from multiloss._core.sums import Factor, Sums
@@ -14,27 +14,17 @@ from multiloss._typing import Array, Namespace, Parameter, Shape
 UNSAFE: Any = object()
 
 
-def whole(how: Arithmetic, plan: Plan, operands: Operands) -> Any:
+def whole(how: Arithmetic, plan: Plan, operands: Operands, *, is_measured: bool = True) -> Any:
     """Return the loss; and its gradient with respect to the prediction, if the plan wants it."""
-    return _result(how, plan, operands, is_measured=True)
-
-
-def whole_if_safe(how: Arithmetic, plan: Plan, operands: Operands) -> Any:
-    """Return the same without the unit that keeps a norm in range; None if it may be missed.
-
-    It looks at the result, and so is for eager arrays of a host.
-    """
-    return _result(how, plan, operands, is_measured=False)
-
-
-def _result(how: Arithmetic, plan: Plan, operands: Operands, *, is_measured: bool) -> Any:
     items = how.select(plan, operands)
     if plan.loss.measure is None:
         sums, unit = sums_of(how, plan, plan.loss.terms, items), None
     else:
         sums, unit = whole_sums(how, plan, items, is_measured=is_measured)
     value = value_if_safe(how, plan, operands, sums, unit)
-    if value is None or not plan.with_gradient:
+    if value is None:
+        return whole(Arithmetic(how.xp), plan, operands)
+    if not plan.with_gradient:
         return value
     factors = plan.loss.combination.slopes(how.xp, sums, operands.parameters, unit)
     return value, as_gradient(how.xp, plan, whole_gradient(how, plan, items, factors, unit))
@@ -92,7 +82,13 @@ def _unit(how: Arithmetic, plan: Plan, items: Items, *, is_measured: bool) -> An
 
 def is_safe(how: Arithmetic, norm: Array, parameters: tuple[Parameter, ...]) -> bool:
     """Tell whether an eager norm needs no unit."""
-    return is_safe_without_unit(how.xp, how.constant(norm), exponent_of(parameters))
+    norm, exponent = how.constant(norm), exponent_of(parameters)
+    if not isinstance(exponent, float):
+        return False
+    low, high = safe_range(how.xp, norm.dtype, exponent)
+    if norm.ndim == 0:
+        return low < float(norm) < high
+    return bool(how.xp.all((norm > low) & (norm < high)))
 
 
 def plan_of_unit(plan: Plan, loss: Any) -> Plan:
@@ -132,7 +128,7 @@ def weighted_slopes(  # noqa: PLR0917  as in blocks
 
 def as_gradient(xp: Namespace, plan: Plan, gradient: Array) -> Array:
     """Return the gradient in the shape and the dtype of the prediction."""
-    if plan.is_complex and not plan.gradient_is_complex:
+    if plan.is_complex and plan.engine.kind(plan.gradient_dtype) != "complex":
         gradient = xp.real(gradient)
     if gradient.shape != plan.prediction.shape:
         gradient = _sum_to_shape(xp, gradient, plan.prediction.shape)
