@@ -71,7 +71,7 @@ _FAMILY_FILES = (
     "test_edges.py",
     "test_family.py",
     "test_laws.py",
-    "test_own_loss.py",
+    "test_custom_loss.py",
     "test_parameters.py",
     "test_strategies.py",
 )
@@ -100,5 +100,5 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         yield engine
 
 
-# An engine with ways of its own to run a formula.
+# An engine with strategies beyond the operators.
 tuned_engine = engine

@@ -156,16 +156,16 @@ def strategies_of(engine: Engine) -> Iterator[list[str]]:
     """Record the strategy that an engine takes for each loss."""
     from multiloss._engines import engine_of
 
-    own = type(engine_of("prediction", engine.array([1.0])))
+    engine_class = type(engine_of("prediction", engine.array([1.0])))
     names: list[str] = []
 
     def run(self: Any, plan: Any, operands: Any) -> Any:
         names.append(plan.strategy.name)
-        return own_run(self, plan, operands)
+        return original_run(self, plan, operands)
 
-    own_run = own.run
+    original_run = engine_class.run
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(own, "run", run)
+        patch.setattr(engine_class, "run", run)
         yield names
 
 
@@ -183,5 +183,5 @@ ENGINES: dict[str, Callable[[], Engine]] = {
 # The engines that need nothing but the run-time dependencies.
 NUMPY_ENGINES = ("numpy", "read-only")
 
-# The engines with ways of their own to run a formula.
+# The engines with strategies beyond the operators.
 TUNED_ENGINES = ("numpy", "read-only", "torch", "jax", "jax-x64")

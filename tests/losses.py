@@ -219,7 +219,7 @@ def cubic_slope(xp: Any, prediction: Any, target: Any, scale: Any = 1.0) -> Any:
     return 3 / scale * residual * xp.abs(residual)
 
 
-# A loss of the caller's own.
+# A custom loss.
 made = ml.make_loss(cubic, cubic_slope)
 
 # One of each kind, for what does not depend on the formula: squares, sums, norms, with a parameter

@@ -97,7 +97,7 @@ BROKEN: dict[str, tuple[str, Callable[..., Any]]] = {
     ),
     "branch on a number": ("a compiled call gives the same", ml.make_loss(branch)),
     "elements that are mixed": ("a masked nan reaches", ml.make_loss(mixed)),
-    "writes to its operands": ("operands are left as they are", ml.make_loss(in_place)),
+    "writes to its operands": ("operands are left unchanged", ml.make_loss(in_place)),
     "mask that comes late": ("a masked nan reaches neither", by_hand),
     "weights left out": ("a weight of n is an element n times", unweighted),
     "another axis": ("a slice along an axis", other_axis),

@@ -32,9 +32,9 @@ def test_every_docstring_has_what_the_list_shows(loss: str) -> None:
     assert ("Same definition: none of the peers" in text) != bool(peers(function))
     for section in ("Parameters", "Returns", "Raises", "Notes", "Examples", ".. math::"):
         assert section in text
-    own = set(inspect.signature(function).parameters)
-    own -= {"prediction", "target"}
-    for parameter in own:
+    parameters = set(inspect.signature(function).parameters)
+    parameters -= {"prediction", "target"}
+    for parameter in parameters:
         assert re.search(rf"^{parameter} : ", text, re.MULTILINE)
 
 
@@ -124,7 +124,7 @@ def test_file_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def run_as_a_module(*arguments: str, **options: Any) -> Any:
     command = [sys.executable, "-m", "multiloss", *arguments]
-    return subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True, **options)  # noqa: S603  our own
+    return subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True, **options)  # noqa: S603  a command of the test
 
 
 def test_full_disk() -> None:
@@ -144,5 +144,5 @@ def test_mistake_is_found_before_the_display_is_looked_for() -> None:
 
 def test_as_a_module() -> None:
     command = [sys.executable, "-m", "multiloss", "list"]
-    run = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  our own
+    run = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  a command of the test
     assert "tukey_biweight" in run.stdout

@@ -93,7 +93,7 @@ def test_masked_elements_do_not_leak(
 
 @functions
 @pytest.mark.parametrize("shape", [(1, 3), (4, 1), (3,)], ids=str)
-def test_stretched_prediction(engine: Engine, function: Any, definition: Any, shape: Any) -> None:
+def test_broadcast_prediction(engine: Engine, function: Any, definition: Any, shape: Any) -> None:
     prediction = RNG.standard_normal(shape)
     value, gradient = ml.value_and_grad(function)(
         engine.array(prediction), engine.array(TARGET), axis=1, broadcast=True
@@ -103,8 +103,8 @@ def test_stretched_prediction(engine: Engine, function: Any, definition: Any, sh
     np.testing.assert_allclose(engine.numpy(value), expected, rtol=1e-5)
     slopes = differences(definition, full, TARGET, np.ones(TARGET.shape), 1)
     kept = (1, *shape) if len(shape) == 1 else shape
-    stretched = tuple(k for k in range(2) if kept[k] == 1)
-    summed = np.sum(slopes, axis=stretched, keepdims=True).reshape(shape)
+    expanded = tuple(k for k in range(2) if kept[k] == 1)
+    summed = np.sum(slopes, axis=expanded, keepdims=True).reshape(shape)
     np.testing.assert_allclose(engine.numpy(gradient), summed, rtol=1e-4, atol=1e-5)
 
 

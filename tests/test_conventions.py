@@ -227,7 +227,7 @@ def test_broadcasting_is_for_those_who_ask(engine: Engine) -> None:
     check(engine, gradient, 2 * pairs.sum(axis=1, keepdims=True) / 6, "float64")
 
 
-def test_gradient_of_a_stretched_prediction_has_its_shape(engine: Engine) -> None:
+def test_gradient_of_a_broadcast_prediction_has_its_shape(engine: Engine) -> None:
     target = np.array([[0.0, 5.0, 1.0], [7.0, 2.0, 2.5]])
     _, gradient = ml.value_and_grad(ml.sse)(
         engine.array([1.0, 2.0, 3.0]), engine.array(target), broadcast=True

@@ -1,4 +1,4 @@
-"""Which way a call takes: each condition, with a call on either side of it."""
+"""Which strategy runs a call: each condition, with a call on either side of it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -83,7 +83,7 @@ TORCH: dict[str, tuple[Callable[[], Any], str]] = {
     "keepdims": (lambda: ml.mse(tensor(*SMALL), tensor(*SMALL), keepdims=True), "whole"),
     "converted prediction": (lambda: ml.mse(tensor(*SMALL).half(), tensor(*SMALL)), "whole"),
     "converted target": (lambda: ml.mse(tensor(*SMALL), tensor(*SMALL).half()), "whole"),
-    "stretched target": (
+    "broadcast target": (
         lambda: ml.mse(tensor(4, 3), tensor(4, 1), broadcast=True),
         "whole",
     ),
@@ -188,7 +188,7 @@ TORCH: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: ml.mse(tensor(*SMALL, dtype=torch.complex64), tensor(*SMALL)),
         "operators",
     ),
-    "stretched prediction": (
+    "broadcast prediction": (
         lambda: ml.mse(tensor(4, 1), tensor(4, 3), broadcast=True),
         "operators",
     ),
@@ -249,7 +249,7 @@ NUMPY: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: ml.value_and_grad(ml.mse)(array(2**19 + 1), array(2**19 + 1)),
         "squares",
     ),
-    "squares with a stretched prediction": (
+    "squares with a broadcast prediction": (
         lambda: ml.value_and_grad(ml.mse)(array(3, 1), array(3, 9), broadcast=True),
         "whole",
     ),

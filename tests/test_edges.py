@@ -52,7 +52,7 @@ def test_from_the_smallest_residual_to_the_largest(engine: Engine, name: str, dt
         )
 
 
-# A power of a large residual is taken by way of its logarithm, whose rounding it multiplies.
+# A power of a large residual is computed from its logarithm, whose rounding it multiplies.
 ULPS = {"barron-1.5": 1024, "barron-3": 2048, "barron--0.001": 1024, "welsch": 4096}
 
 
@@ -322,7 +322,7 @@ def exact(extreme: Extreme) -> tuple[float, float]:
 @extremes
 def test_extremes(engine: Engine, extreme: Extreme) -> None:
     if extreme.dtype == "float64" and not engine.has_float64:
-        pytest.skip("single precision has a row of its own")
+        pytest.skip("single precision has a separate row")
     y, t = (engine.array([each], extreme.dtype) for each in extreme[3:5])
     found = ml.value_and_grad(extreme.function)(y, t)
     # Where the engine takes subnormal numbers for zero.

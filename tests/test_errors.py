@@ -1,4 +1,4 @@
-"""Wrong input gives one clear exception, which names what was given and the cure."""
+"""Wrong input gives one clear exception, which names what was given and the hint."""
 
 import re
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def test_number_as_prediction_of_an_array(engine: Engine, loss: Any) -> None:
 @losses
 @pytest.mark.parametrize("role", ["weight", "where"])
 @pytest.mark.parametrize(
-    ("shape", "cure"),
+    ("shape", "hint"),
     [
         ((4,), "[:, None]"),
         ((3,), "[None, :]"),
@@ -64,11 +64,11 @@ def test_number_as_prediction_of_an_array(engine: Engine, loss: Any) -> None:
     ids=str,
 )
 def test_weight_and_mask_shapes(
-    engine: Engine, loss: Any, role: str, shape: Any, cure: str
+    engine: Engine, loss: Any, role: str, shape: Any, hint: str
 ) -> None:
     array = engine.array(np.ones(shape), "bool" if role == "where" else "float64")
     operand = engine.array(np.zeros((4, 3)))
-    with raises(ValueError, f"{role} has the shape {shape}", "the loss has the shape (4, 3)", cure):
+    with raises(ValueError, f"{role} has the shape {shape}", "the loss has the shape (4, 3)", hint):
         loss(operand, operand, **{role: array})
 
 

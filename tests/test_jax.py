@@ -255,7 +255,7 @@ def test_dtype_of_keys_is_refused() -> None:
 
 
 def test_sharded_computations() -> None:
-    # The number of devices is fixed when JAX starts, hence a process of its own.
+    # The number of devices is fixed when JAX starts, hence a separate process.
     code = """
 import jax, jax.numpy as jnp, multiloss as ml
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
@@ -270,7 +270,7 @@ mapped = jax.jit(shard_map(local, mesh=mesh, in_specs=P("batch"), out_specs=P())
 sharded = jax.device_put((y, t), NamedSharding(mesh, P("batch")))
 print(mapped(y, t), jax.jit(ml.sse)(*sharded), ml.sse(*sharded), ml.sse(sharded[0], [1.0] * 8))
 """
-    run = subprocess.run(  # noqa: S603  our own
+    run = subprocess.run(  # noqa: S603  a command of the test
         [sys.executable, "-W", "error", "-c", code],
         check=True,
         capture_output=True,

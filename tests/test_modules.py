@@ -113,7 +113,7 @@ def test_tensor_with_the_name_of_an_attribute(name: str, wrap: Any) -> None:
 @pytest.mark.parametrize("name", ["huber", "made"])
 def test_modules_can_be_pickled(name: str) -> None:
     module = MODULES[name]()
-    copy = pickle.loads(pickle.dumps(module))  # noqa: S301  our own
+    copy = pickle.loads(pickle.dumps(module))  # noqa: S301  made by the test
     assert copy.reduction == module.reduction
     torch.testing.assert_close(copy(PREDICTION, TARGET), module(PREDICTION, TARGET))
 

@@ -22,7 +22,7 @@ def loaded_by(statement: str) -> set[str]:
     """Return the top-level packages that a fresh interpreter has loaded after a statement."""
     code = f"import sys; {statement}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     command = [sys.executable, "-c", code]
-    run = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  our own
+    run = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  a command of the test
     return set(run.stdout.split())
 
 
@@ -46,7 +46,7 @@ def test_the_tests_above_can_fail(package: str) -> None:
 
 MODULES = sorted(str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py"))
 
-# Where engines are told apart, their own files, and where host data is read.
+# Where engines are told apart, their files, and where host data is read.
 MAY_NAME_ENGINES = {
     "_engines/__init__.py",
     "_engines/generic.py",
@@ -149,7 +149,7 @@ def test_pytest_stops_at_a_stale_build(tmp_path: Path) -> None:
         stale.write("STALE = True\n")
     command = [sys.executable, "-m", "pytest", "--collect-only", __file__]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    run = subprocess.run(  # noqa: S603  our own
+    run = subprocess.run(  # noqa: S603  a command of the test
         command, check=False, capture_output=True, text=True, env=environment
     )
     assert run.returncode == pytest.ExitCode.USAGE_ERROR

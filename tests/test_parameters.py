@@ -162,11 +162,11 @@ def test_every_way_to_give_a_number(
     number = columns[2]
     prediction, target = operands(engine, function)
     expected = function(prediction, target, **{name: number})
-    ways = [np.float64(number), np.array(number), np.float32(number), engine.array(number)]
+    forms = [np.float64(number), np.array(number), np.float32(number), engine.array(number)]
     if number == int(number):
-        ways.append(int(number))
-    for way in ways:
-        result = function(prediction, target, **{name: way})
+        forms.append(int(number))
+    for form in forms:
+        result = function(prediction, target, **{name: form})
         rtol = 8 * float(np.finfo(np.float32).eps)
         np.testing.assert_allclose(engine.numpy(result), engine.numpy(expected), rtol=rtol)
 
@@ -182,15 +182,15 @@ def test_number_takes_no_part_in_promotion(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "cure"),
+    ("shape", "hint"),
     [((3,), "pass delta[None, :]"), ((2,), "pass delta[:, None]"), ((4, 1), "as many axes")],
     ids=str,
 )
-def test_shape_of_a_parameter(engine: Engine, shape: Any, cure: str) -> None:
+def test_shape_of_a_parameter(engine: Engine, shape: Any, hint: str) -> None:
     prediction, target = operands(engine, ml.huber)
     with pytest.raises(ValueError, match="delta has the shape") as raised:
         ml.huber(prediction, target, delta=engine.array(np.ones(shape)))
-    assert cure in str(raised.value)
+    assert hint in str(raised.value)
 
 
 @pytest.mark.parametrize("delta", [None, "1", 1j], ids=str)

@@ -22,14 +22,14 @@ LOSSES: dict[str, Any] = {"huber": ml.huber, "made": made, "decorated": decorate
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def test_losses(loss: Any) -> None:
-    copy = pickle.loads(pickle.dumps(loss))  # noqa: S301  our own
+    copy = pickle.loads(pickle.dumps(loss))  # noqa: S301  made by the test
     assert copy([3.0], [1.0]) == loss([3.0], [1.0])
     assert copy.__name__ == loss.__name__
 
 
 @pytest.mark.parametrize("loss", [ml.huber, made], ids=["huber", "made"])
 def test_value_and_grad(loss: Any) -> None:
-    copy = pickle.loads(pickle.dumps(ml.value_and_grad(loss)))  # noqa: S301  our own
+    copy = pickle.loads(pickle.dumps(ml.value_and_grad(loss)))  # noqa: S301  made by the test
     value, gradient = copy([3.0], [1.0])
     expected = ml.value_and_grad(loss)([3.0], [1.0])
     assert value == expected[0]
@@ -37,7 +37,7 @@ def test_value_and_grad(loss: Any) -> None:
 
 
 def test_a_loss_keeps_its_parameters() -> None:
-    copy = pickle.loads(pickle.dumps(made))  # noqa: S301  our own
+    copy = pickle.loads(pickle.dumps(made))  # noqa: S301  made by the test
     assert copy([3.0], [1.0], scale=2.0) == 1.0
     assert ml.value_and_grad(copy)([3.0], [1.0], scale=2.0)[1].tolist() == [1.5]
 

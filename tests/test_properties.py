@@ -127,17 +127,17 @@ def test_broadcasting_equals_broadcasting_beforehand(
         engine.array(prediction), engine.array(target), broadcast=True
     )
     np.testing.assert_allclose(engine.numpy(value), engine.numpy(expected), rtol=1e-5)
-    # The gradient of a stretched prediction collects those of its copies.
+    # The gradient of a broadcast prediction collects those of its copies.
     assert tuple(gradient.shape) == prediction.shape
     wide_gradient = engine.numpy(wide_gradient)
-    stretched = tuple(
+    expanded = tuple(
         axis
         for axis, size in enumerate(
             (1,) * (wide_gradient.ndim - prediction.ndim) + prediction.shape
         )
         if size == 1
     )
-    collected = np.sum(wide_gradient, axis=stretched, dtype=float).reshape(prediction.shape)
+    collected = np.sum(wide_gradient, axis=expanded, dtype=float).reshape(prediction.shape)
     # The terms of a sum may cancel; what is left of rounding is relative to the largest.
     largest = np.max(np.abs(wide_gradient), initial=0.0)
     np.testing.assert_allclose(

@@ -20,7 +20,7 @@ MODULES = (
 )
 
 
-@pytest.mark.parametrize("file", ["README.md", "docs/own_loss.md"])
+@pytest.mark.parametrize("file", ["README.md", "docs/custom_loss.md"])
 def test_pages(file: str) -> None:
     text = (ROOT / file).read_text("utf-8").replace("```", "")
     examples = doctest.DocTestParser().get_doctest(text, {}, file, str(ROOT / file), 0)

@@ -62,7 +62,7 @@ def test_numpy_prints_the_same_digits(reference: Reference, call: Any, container
 
 
 def test_better_prediction_has_smaller_loss() -> None:
-    # "Closer to 0 is better" is the tutorial's reading of its own numbers.
+    # "Closer to 0 is better" is the tutorial's reading of its numbers.
     for right, wrong in (("mse-right", "mse-wrong"), ("sse-right", "sse-wrong")):
         cases = REFERENCES[right], REFERENCES[wrong]
         values = [case.loss(case.prediction, TARGET) for case in cases]

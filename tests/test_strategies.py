@@ -101,15 +101,15 @@ def test_large_arrays(tuned_engine: Engine, layout: Any, options: Any) -> None:
 
 @pytest.mark.parametrize("layout", ["transposed", "3-d"])
 @options
-@pytest.mark.parametrize("stretched", [None, 0, -1], ids=["", "leading", "trailing"])
+@pytest.mark.parametrize("expanded", [None, 0, -1], ids=["", "leading", "trailing"])
 def test_large_weighted_and_masked_arrays(
-    tuned_engine: Engine, layout: str, options: Any, stretched: int | None
+    tuned_engine: Engine, layout: str, options: Any, expanded: int | None
 ) -> None:
     operands = (LAYOUTS[layout](tuned_engine.array(each)) for each in (PREDICTION, TARGET))
     prediction, target = operands
     shape = list(prediction.shape)
-    if stretched is not None:
-        shape[stretched] = 1
+    if expanded is not None:
+        shape[expanded] = 1
     weight = RNG.random(shape).astype(tuned_engine.dtype_name(prediction)) + 0.5
     check(tuned_engine, prediction, target, options, weight=weight, where=RNG.random(shape) < 0.7)
 

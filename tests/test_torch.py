@@ -239,7 +239,7 @@ def test_targets_of_inference_mode() -> None:
         torch.testing.assert_close(gradient, torch.full((size,), -2.0 / size))
 
 
-def test_weights_that_are_stretched_far_keep_their_digits() -> None:
+def test_weights_that_broadcast_far_keep_their_digits() -> None:
     prediction = torch.ones(5_000_000, 2, requires_grad=True)
     loss = ml.mse(prediction, 0.0, weight=torch.full((1, 2), 0.3))
     (gradient,) = torch.autograd.grad(loss, prediction)
@@ -327,8 +327,8 @@ def test_complex_gradients_are_those_of_torch() -> None:
     value, gradient = ml.value_and_grad(ml.mse)(prediction, target)
     (expected,) = torch.autograd.grad(((prediction - target).abs() ** 2).mean(), prediction)
     torch.testing.assert_close(gradient, expected)
-    (own,) = torch.autograd.grad(value, prediction)
-    torch.testing.assert_close(own, expected)
+    (gradient,) = torch.autograd.grad(value, prediction)
+    torch.testing.assert_close(gradient, expected)
     operands = [double(3).to(torch.complex128).requires_grad_(), double(3, seed=1)]
     assert gradcheck(ml.mse, operands)
 
@@ -504,7 +504,7 @@ def test_first_call_of_a_process_may_be_compiled() -> None:
         "print(f(torch.tensor([0.5, 3.0]), torch.ones(2)).item())"
     )
     command = [sys.executable, "-W", "error", "-c", code]
-    run = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  our own
+    run = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  a command of the test
     assert run.stdout == "2.125\n"
     assert run.stderr == ""
 

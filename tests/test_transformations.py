@@ -1,7 +1,7 @@
 """Every loss under every transformation of PyTorch and JAX that the README names.
 
 Each loss is called with a weight, a mask and an axis at once; the exhaustive run tries them one by
-one, and PyTorch's own compiler behind Dynamo.
+one, and PyTorch's compiler behind Dynamo.
 """
 
 from collections.abc import Callable

@@ -58,14 +58,14 @@ def losses() -> dict[str, Callable[..., Any]]:
 
 
 def signature(name: str, loss: Callable[..., Any]) -> str:
-    """Return a loss with its own parameters and their defaults, without the common options."""
+    """Return a loss with its parameters and their defaults, without the common options."""
     common = {*inspect.signature(ml.mse).parameters}
-    own = [
+    parameters = [
         each.name if each.default is each.empty else f"{each.name}={_written(each.default)}"
         for each in inspect.signature(loss).parameters.values()
         if each.name not in common
     ]
-    return f"{name}({', '.join(own)})" if own else name
+    return f"{name}({', '.join(parameters)})" if parameters else name
 
 
 def _written(default: object) -> str:
@@ -100,7 +100,7 @@ def print_table() -> None:
         Console().print(table, markup=False)
         sys.stdout.flush()
     except OSError:
-        # What could not be written would be tried again on the way out.
+        # What could not be written would be tried again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise
 

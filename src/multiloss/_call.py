@@ -10,7 +10,7 @@ from multiloss._core.records import replaced
 from multiloss._engines import engine_of
 from multiloss._planning.operands import checked_parameter, converted, rounded_to
 from multiloss._planning.options import NAN, UNSET, checked_empty, unknown_option
-from multiloss._planning.plan import are_ordinary, planned
+from multiloss._planning.plan import are_moderate, planned
 from multiloss._typing import Array, ArrayT, Axis, Operand, P, R, ReductionName
 
 
@@ -24,14 +24,14 @@ class Differentiated(NamedTuple):
 
 
 _CHAIN = (
-    "value_and_grad differentiates with respect to the prediction, which has to reach the loss as "
-    "it is; compute it first, and multiply the gradient with the derivative of the prediction "
-    "(X.T @ gradient for X @ w), or use the engine's own differentiation"
+    "value_and_grad differentiates with respect to the prediction, which has to reach the loss "
+    "unchanged; compute it first, and multiply the gradient with the derivative of the prediction "
+    "(X.T @ gradient for X @ w), or use the differentiation of the engine"
 )
 
 
 class _ChainError(TypeError):
-    """Raised for whatever is computed with a marker."""
+    """Raised for whatever is computed with a Differentiated."""
 
     def __init__(self, *_: object) -> None:
         super().__init__(_CHAIN)
@@ -41,15 +41,15 @@ def _refuse(*_: object, **__: object) -> Any:
     raise _ChainError
 
 
-def _refuse_arithmetic(marker: type) -> None:
-    """Let nothing be computed with a marker; the body of a named tuple has no room for that."""
+def _refuse_arithmetic(kind: type) -> None:
+    """Let nothing be computed with a named tuple, whose body has no room for that."""
     for operator in ("add", "sub", "mul", "truediv", "matmul", "pow"):
-        setattr(marker, f"__{operator}__", _refuse)
-        setattr(marker, f"__r{operator}__", _refuse)
+        setattr(kind, f"__{operator}__", _refuse)
+        setattr(kind, f"__r{operator}__", _refuse)
     for name in ("__neg__", "__abs__", "__getitem__", "__array__"):
-        setattr(marker, name, _refuse)
-    # NumPy leaves the operators to the marker, then.
-    setattr(marker, "__array_ufunc__", None)  # noqa: B010  unknown to the type checker
+        setattr(kind, name, _refuse)
+    # NumPy leaves the operators to this class, then.
+    setattr(kind, "__array_ufunc__", None)  # noqa: B010  unknown to the type checker
 
 
 _refuse_arithmetic(Differentiated)
@@ -62,7 +62,7 @@ class ValueAndGradient(NamedTuple):
     gradient: Array
 
 
-_MOST_PLANS = 256  # of a loss
+_MOST_PLANS = 256  # per loss; shapes that vary must not make it grow
 
 
 def evaluate(
@@ -94,7 +94,7 @@ def evaluate(
     options = loss.reduction if reduction is UNSET else reduction, axis, keepdims, broadcast
     key = _key(operands, options)
     if key is not None:
-        key = key, with_gradient, not parameters or are_ordinary(parameters)
+        key = key, with_gradient, not parameters or are_moderate(parameters)
     plan: Plan | None = loss.plans.get(key)
     if plan is None:
         plan, operands = planned(loss, operands, options, with_gradient=with_gradient)
@@ -152,7 +152,7 @@ def value_and_grad(loss: Callable[P, R]) -> Callable[P, tuple[R, R]]:
     ----------
     loss : callable
         A loss of this package, or a function that passes its first argument on to one and returns
-        the result as it is.
+        the result unchanged.
 
     Returns
     -------
@@ -190,7 +190,9 @@ class _ValueAndGrad:
 
     def __call__(self, prediction: Operand, *args: Any, **kwargs: Any) -> Any:
         if isinstance(prediction, Differentiated):
-            raise TypeError("value_and_grad of value_and_grad; use the engine's own for the second")
+            raise TypeError(
+                "value_and_grad of value_and_grad; use the engine's differentiation for the second"
+            )
         try:
             result = self._loss(Differentiated(prediction), *args, **kwargs)
         except _ChainError:

@@ -1,4 +1,4 @@
-"""The laws that every loss keeps, as a check for one's own."""
+"""The laws that every loss keeps, as a check for custom losses."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -39,7 +39,7 @@ def check_loss(loss: Loss, **parameters: Any) -> None:
     digits; an element that is masked, or has no weight, counts for nothing, not even if it is NaN;
     a weight of two is an element twice; each slice along an axis has the loss that it has alone;
     16 bits and integers are computed in floats; a compiled call gives the same; the operands are
-    left as they are.
+    left unchanged.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def _compiled_agrees(engine: _Engine, loss: Loss, prediction: Any, target: Any) 
 
 
 def _operands_are_left_alone(engine: _Engine, loss: Loss, prediction: Any, target: Any) -> None:
-    law = "operands are left as they are"
+    law = "operands are left unchanged"
     y, t = engine.asarray(prediction), engine.asarray(target)
     loss(y, t)
     _closed_form(loss, y, t)

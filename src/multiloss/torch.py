@@ -56,7 +56,7 @@ class RegressionLoss(_Loss):
     ['alpha']
     """
 
-    reduction: Any  # a string in PyTorch's own losses, which all have the option
+    reduction: Any  # a string in PyTorch's losses, which all have the option
 
     def __init__(self, loss: Callable[..., Any], **options: Any) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class MSELoss(_SquaredErrorLoss, torch.nn.MSELoss):
     Parameters
     ----------
     size_average, reduce : bool, optional
-        PyTorch's deprecated ways to name a reduction.
+        PyTorch's deprecated arguments for a reduction.
     reduction : {"mean", "sum", "none"}, default "mean"
         What becomes of the squared errors of the elements.
 
@@ -186,7 +186,7 @@ class SSELoss(_SquaredErrorLoss):
     Parameters
     ----------
     size_average, reduce : bool, optional
-        PyTorch's deprecated ways to name a reduction.
+        PyTorch's deprecated arguments for a reduction.
     reduction : {"sum", "mean", "none"}, default "sum"
         What becomes of the halved squared errors of the elements.
 

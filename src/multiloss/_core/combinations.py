@@ -43,13 +43,13 @@ def _root(
 ) -> Array:
     mean, exponent = sums.terms[0], exponent_of(parameters)
     if unit is None:
-        return _bare_root(xp, divided(xp, mean, sums.weight, None), exponent)
+        return _nonzero_root(xp, divided(xp, mean, sums.weight, None), exponent)
     # A mean of nothing is zero until the end, so that it has a root and a gradient. A count may be
     # one that a compiler does not know: the shape alone makes that mean NaN.
     is_count = isinstance(sums.weight, int) and empty is None
     mean = divided(xp, mean, sums.weight, None if is_count else 0.0)
     nothing = mean == 0
-    root = _bare_root(xp, xp.where(nothing, 1.0, mean), exponent)
+    root = _nonzero_root(xp, xp.where(nothing, 1.0, mean), exponent)
     result = unit * xp.where(nothing, mean, root)
     return result if is_count else replaced_where_empty(xp, result, sums.weight, empty)
 
@@ -64,7 +64,7 @@ def _root_slopes(
     return ((slope, sums.weight),)
 
 
-def _bare_root(xp: Namespace, mean: Array, exponent: Parameter) -> Array:
+def _nonzero_root(xp: Namespace, mean: Array, exponent: Parameter) -> Array:
     """Return the p-th root of a mean that is not zero."""
     return xp.sqrt(mean) if is_two(exponent) else mean ** (1 / exponent)
 

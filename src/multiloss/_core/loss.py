@@ -47,7 +47,7 @@ class ParameterSpec(NamedTuple):
 class Loss:
     """The definition of a loss."""
 
-    name: str  # for messages
+    name: str  # for messages, and to find a kernel of this name
     terms: tuple[Term, ...]
     combination: Combination = MEAN
     measure: Measure | None = None

@@ -34,7 +34,7 @@ class Measure(NamedTuple):
     losses: tuple["Loss", ...] = ()
 
 
-# The logarithm of a power that overflows in no dtype.
+# The base-2 logarithm of a power that overflows in no dtype.
 _LARGEST_LOG2 = 60.0
 _SQUARE = square(difference)
 
@@ -90,7 +90,7 @@ def _largest(xp: Namespace, residual: Array, weight: Array | None, plan: "Plan")
 def _quotient(xp: Namespace, residual: Array, largest: Array) -> Array:
     """Return the residuals divided by the largest, which may be the largest number there is.
 
-    Its own quotient is exactly 1, so that no power of that vanishes or overflows.
+    The quotient of the largest is exactly 1, so that no power of that vanishes or overflows.
     """
     # A compiler may multiply with the reciprocal, which must not be subnormal.
     shrink = xp.where(largest > 1, 0.25, xp.ones_like(largest))
@@ -98,7 +98,7 @@ def _quotient(xp: Namespace, residual: Array, largest: Array) -> Array:
 
 
 def _as_constant(xp: Namespace, quotient: Array) -> Array:
-    """Return a number between 1/4 and 4 as it is, as a constant to differentiation.
+    """Return a number between 1/4 and 4 unchanged, as a constant to differentiation.
 
     Times this power of two it is an integer already, which ceil() gives back without a derivative.
     """

@@ -19,7 +19,7 @@ class Metadata(NamedTuple):
     is_weak: bool = False  # a number or a list, which takes the dtype of the arrays it meets
     is_tracked: bool = False  # by autograd
     is_saveable: bool = True  # by a node of autograd
-    is_plain: bool = True  # an eager array of the engine's own class
+    is_plain: bool = True  # an eager array of exactly the engine's class
 
 
 class Plan(NamedTuple):
@@ -44,8 +44,8 @@ class Plan(NamedTuple):
     keeps_axes: bool  # whether sums do, to meet the elements again
     empty: EmptyKind
     with_gradient: bool
-    is_ordinary: bool  # whether parameters that are numbers are far from the end of any range
-    converts: bool = True  # whether operands are more than arrays of the engine
+    is_moderate: bool  # whether parameters that are numbers are far from the end of any range
+    converts: bool = True  # whether the operands have to be converted() first
     strategy: Any = None
 
 

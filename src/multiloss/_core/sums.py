@@ -69,7 +69,7 @@ def replaced_where_empty(xp: Namespace, value: Array, total: Total, empty: Any) 
     return as_dtype_of(xp, xp.where(total == 0, instead, value), value)
 
 
-def stretch_of(given: Shape, shape: Shape, axes: Axes) -> int:
+def repeats_of_weight(given: Shape, shape: Shape, axes: Axes) -> int:
     """Return how often each of the weights of a shape counts in the sum over axes of another."""
     if given == shape:
         return 1

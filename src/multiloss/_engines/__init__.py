@@ -32,8 +32,8 @@ def _jax() -> Engine:
     return ENGINE
 
 
-# The engines with a file of their own: the package and class of their arrays, and the engine.
-_OWN_ENGINES = (("torch", "Tensor", _torch), ("jax", "Array", _jax))
+# The engines with a module here: the package and class of their arrays, and the engine.
+_TUNED_ENGINES = (("torch", "Tensor", _torch), ("jax", "Array", _jax))
 
 # The libraries of sparse arrays, which share no base class.
 _SPARSE = ("scipy.sparse.", "sparse.", "jax.experimental.sparse.", "cupyx.scipy.sparse.")
@@ -65,10 +65,10 @@ def is_list(value: object) -> bool:
 def _find_engine(role: str, value: object) -> Engine:
     if isinstance(value, NumPyEngine.array_types):
         return NUMPY
-    for package, class_name, own_engine in _OWN_ENGINES:
+    for package, class_name, load in _TUNED_ENGINES:
         array_class = getattr(sys.modules.get(package), class_name, ())
         if isinstance(value, array_class):
-            return own_engine()
+            return load()
     # Dynamo does not come this far: it follows no weak references.
     engine = _engine_of_other_type.get(type(value))
     if engine is None:

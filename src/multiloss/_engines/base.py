@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from multiloss._core.plan import Metadata, Operands, Plan
-from multiloss._engines.host import quietly
+from multiloss._engines.host import without_warnings
 from multiloss._strategies.arithmetic import Arithmetic
 from multiloss._strategies.whole import whole
 from multiloss._typing import Array, DType, Namespace
@@ -15,7 +15,7 @@ Kind: TypeAlias = Literal["integer", "real", "complex"]
 
 
 class Strategy(NamedTuple):
-    """One way to run a loss, and the plans that it is for, if none before it is."""
+    """A function that runs plans, and the condition on which it does, if none before it does."""
 
     name: str
     suits: Callable[[Plan], bool]
@@ -37,7 +37,7 @@ class Engine:
         self.xp = namespace
         self.name = str(namespace.__name__).removeprefix("array_api_compat.").split(".")[0]
         run = partial(whole, Arithmetic(namespace))
-        # For the classes of operands that are known well: what is decisive about each.
+        # By the class of an operand: what a plan depends on.
         self.keys: dict[type, Callable[[Any], Any]] = {}
         # In the order in which they are looked at; the last one suits every plan.
         self.strategies: tuple[Strategy, ...] = (Strategy("operators", always, run),)
@@ -79,7 +79,7 @@ class Engine:
             return None
 
     def metadata(self, array: Array) -> Metadata:
-        """Return what is decisive about an array but for its numbers."""
+        """Return what a plan depends on of an array."""
         return Metadata(array.dtype, array.shape, self.device_of(array))
 
     def check(self, role: str, array: Array) -> None:
@@ -118,7 +118,7 @@ class Engine:
     def from_host(self, value: Any, dtype: DType, like: Array) -> Array:
         """Return a number or a new NumPy array as an array on the device of ``like``."""
         # NumPy may do the conversion.
-        return quietly(self.xp.asarray, value, dtype=dtype, device=self.device_of(like))
+        return without_warnings(self.xp.asarray, value, dtype=dtype, device=self.device_of(like))
 
     def in_domain(self, array: Array, dtype: DType, holds: Callable[[Array], Array]) -> Array:
         """Convert a parameter, with NaN for what is out of its domain: tracers cannot raise."""

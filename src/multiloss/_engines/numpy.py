@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from multiloss._core.plan import Items, Metadata, Operands, Plan
-from multiloss._core.sums import Sums, Total, stretch_of
+from multiloss._core.sums import Sums, Total, repeats_of_weight
 from multiloss._core.terms import Term
 from multiloss._engines.base import Engine, Kind, Strategy, always
-from multiloss._engines.host import HOST_KEYS, QUIET, quietly
+from multiloss._engines.host import HOST_KEYS, NO_WARNINGS, without_warnings
 from multiloss._strategies.arithmetic import Arithmetic, InPlaceArithmetic
 from multiloss._strategies.blocks import blocks_if_safe, in_memory_order
 from multiloss._strategies.whole import is_safe, whole
@@ -20,7 +20,7 @@ from multiloss._typing import Array, DType
 _WHOLE_BYTES = 2**22  # up to which temporaries of an operand's size stay in the cache
 _BLOCK_BYTES = 2**20  # beyond, of each operand and each temporary of a block
 _ROW = 2**13  # elements
-_ORDINARY = 2.0**-60  # beyond, the reciprocal of a number may overflow
+_SMALLEST_TOTAL = 2.0**-60  # below, the quotient of a factor and a total may overflow
 _FLOAT32, _FLOAT64 = np.dtype("float32"), np.dtype("float64")
 
 
@@ -56,22 +56,22 @@ class NumPyArithmetic(InPlaceArithmetic):
                 return plan.reduced_size
             weight = where
             if plan.axes is None and not plan.keepdims:
-                return int(np.count_nonzero(where)) * stretch_of(where.shape, shape, None)
+                return int(np.count_nonzero(where)) * repeats_of_weight(where.shape, shape, None)
         elif where is not None:
             weight = np.where(where, weight, 0.0)
         dtype = _FLOAT64 if plan.real_dtype == _FLOAT32 else plan.real_dtype
         total = _add(weight, axis=plan.axes, dtype=dtype, keepdims=plan.keeps_axes)
-        stretch = stretch_of(weight.shape, shape, plan.axes)
+        stretch = repeats_of_weight(weight.shape, shape, plan.axes)
         if stretch != 1:
             total = total * stretch
         if total.ndim == 0 and dtype is _FLOAT64:
             return float(total)
         return total.astype(plan.real_dtype)
 
-    def multiplied(
+    def scaled_slopes(
         self, slopes: Array, above: Array | float, below: Any, out: Array | None = None
     ) -> Array:
-        if isinstance(below, (int, float)) and below > _ORDINARY:
+        if isinstance(below, (int, float)) and below > _SMALLEST_TOTAL:
             above, below = above / below, None
         if below is None and out is None and isinstance(above, float):
             # Not into itself by out=, since a slope without axes is a scalar.
@@ -154,7 +154,7 @@ def _squares(plan: Plan, operands: Operands) -> Any:
     is_slope = term.slope is term.residual
     slopes = residual if is_slope else term.slope(np, operands.prediction, operands.target)
     above = loss.scale * term.slope_scale * above
-    return value, _ARITHMETIC.multiplied(slopes, above, below)
+    return value, _ARITHMETIC.scaled_slopes(slopes, above, below)
 
 
 def _blocks(plan: Plan, operands: Operands) -> Any:
@@ -190,15 +190,15 @@ class NumPyEngine(Engine):
         return Metadata(array.dtype, array.shape)
 
     def run(self, plan: Plan, operands: Operands) -> Any:
-        result = QUIET.copy().run(plan.strategy.run, plan, operands)
-        # where() gives 0-d arrays; NumPy's own results are scalars.
+        result = NO_WARNINGS.copy().run(plan.strategy.run, plan, operands)
+        # where() gives 0-d arrays; NumPy's results are scalars.
         return (result[0][()], result[1][()]) if plan.with_gradient else result[()]
 
     def check(self, role: str, array: Array) -> None:
         check_unmasked(role, array)
 
     def in_domain(self, array: Array, dtype: DType, holds: Callable[[Array], Array]) -> Array:
-        return quietly(super().in_domain, array, dtype, holds)
+        return without_warnings(super().in_domain, array, dtype, holds)
 
     def kind(self, dtype: DType) -> Kind | None:
         if _is_registered(dtype):
@@ -223,7 +223,7 @@ class NumPyEngine(Engine):
         self.check(role, value)
         try:
             return np.asarray(value)
-        # Whatever the object's own conversion raises; for a ragged list it is a ValueError.
+        # Whatever the object's conversion raises; for a ragged list it is a ValueError.
         except Exception as error:
             reason = str(error).partition("\n")[0]
             raise TypeError(
@@ -249,6 +249,6 @@ def _is_registered(dtype: DType) -> bool:
     return np.dtype(dtype).isbuiltin == 2  # noqa: PLR2004  NumPy's code for "user-defined"
 
 
-# NumPy's own namespace conforms to the standard from 2.0 on, and array_api_compat's takes as long
+# NumPy's namespace conforms to the standard from 2.0 on, and array_api_compat's takes as long
 # to import as NumPy itself.
 NUMPY = NumPyEngine()

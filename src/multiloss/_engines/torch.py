@@ -37,7 +37,7 @@ from multiloss._typing import Array, DType, Parameter
 
 
 def _sign(tensor: torch.Tensor) -> torch.Tensor:
-    """Return -1, 0 or 1, and NaN of NaN, for which PyTorch's own sign() is 0.
+    """Return -1, 0 or 1, and NaN of NaN, for which PyTorch's sign() is 0.
 
     That of array_api_compat assigns to the NaNs, which no transformation follows.
     """
@@ -61,7 +61,7 @@ _PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
 class EagerArithmetic(Arithmetic):
     """Takes fused kernels for terms. For eager tensors on the CPU."""
 
-    def constant(self, value: Array) -> Array:
+    def detached(self, value: Array) -> Array:
         return value.detach()
 
     def values(self, plan: Plan, term: Term, items: Items) -> Array:
@@ -110,9 +110,9 @@ class TrackedArithmetic(EagerArithmetic):
 
 
 class ConstantArithmetic(EagerArithmetic, InPlaceArithmetic):
-    """Goes on in place, where autograd does not look."""
+    """Computes in place, where autograd does not look."""
 
-    def multiplied(
+    def scaled_slopes(
         self, slopes: Array, above: Array | float, below: Any, out: Array | None = None
     ) -> Array:
         if isinstance(below, torch.Tensor):
@@ -135,12 +135,12 @@ _TRACKED = TrackedArithmetic(xp)
 _CONSTANT = ConstantArithmetic(xp)
 
 
-_decisive = attrgetter("dtype", "shape", "device", "requires_grad", "layout")
+_key_attributes = attrgetter("dtype", "shape", "device", "requires_grad", "layout")
 
 
 def _key_of(tensor: torch.Tensor) -> Any:
     # A nested tensor, which has no shape, is refused by whoever plans.
-    return None if tensor.is_nested else _decisive(tensor), tensor.is_inference()
+    return None if tensor.is_nested else _key_attributes(tensor), tensor.is_inference()
 
 
 def _is_eager(plan: Plan) -> bool:
@@ -161,7 +161,7 @@ def _has_kernel(plan: Plan) -> bool:
     return (
         loss.name in KERNELS
         and not loss.is_custom
-        and plan.is_ordinary
+        and plan.is_moderate
         and not any(plan.parameters)
         and plan.target.shape == plan.shape
         and plan.target.is_saveable
@@ -184,11 +184,11 @@ def _suits_kernel(plan: Plan) -> bool:
         and (plan.axes is None or (plan.axes == () and plan.loss.measure is None))
         and not plan.keepdims
         and (plan.empty == "nan" or not plan.is_mean)
-        and (_has_tracked_constants(plan) or not _is_large(plan))
+        and (_tracks_other_operands(plan) or not _is_large(plan))
     )
 
 
-def _has_tracked_constants(plan: Plan) -> bool:
+def _tracks_other_operands(plan: Plan) -> bool:
     """Tell whether more than the prediction is tracked."""
     return any(each.is_tracked for each in arrays_of(plan)[1:])
 
@@ -208,7 +208,7 @@ def _is_large(plan: Plan) -> bool:
 def _suits_node(plan: Plan) -> bool:
     return (
         _is_eager(plan)
-        and not _has_tracked_constants(plan)
+        and not _tracks_other_operands(plan)
         and plan.axes != ()
         and (_is_large(plan) or (math.prod(plan.shape) >= _ONE_NODE and not _has_kernel(plan)))
         # A node cannot save a tensor of inference mode.
@@ -342,7 +342,7 @@ def _with_tensors(plan: Plan, operands: Operands) -> Operands:
 
 
 class TorchEngine(Engine):
-    """Uses PyTorch's own kernels where there are any, and blocks and a node of its own beyond.
+    """Uses PyTorch's kernels where there are any, and blocks and an autograd node beyond.
 
     Accelerators, and whatever traces or transforms, get plain operators.
     """

@@ -7,7 +7,7 @@ from multiloss._core.combinations import RATIO, ROOT
 from multiloss._core.loss import AT_LEAST_ONE, FRACTION, NOT_NEGATIVE, Loss, ParameterSpec
 from multiloss._core.measures import LARGEST
 from multiloss._core.terms import Term, difference, square
-from multiloss._losses.numerics import stretched
+from multiloss._losses.numerics import broadcast_with
 from multiloss._losses.options import with_options
 from multiloss._planning.options import NAN
 from multiloss._typing import (
@@ -463,7 +463,7 @@ def smape(
 
 # value = Σ w |y - t| / Σ w |t|
 def _absolute_target(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return stretched(xp, xp.abs(target), prediction)
+    return broadcast_with(xp, xp.abs(target), prediction)
 
 
 WMAPE = Loss(

@@ -1,4 +1,4 @@
-"""A loss of the caller's own, from its value and its slope."""
+"""Custom losses, each made of its value and its slope."""
 
 import inspect
 import sys
@@ -26,7 +26,7 @@ class CustomLoss(Protocol):
 
 
 def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = None) -> CustomLoss:
-    """Return a loss made of the value of one element, with every option, engine and fast way.
+    """Return a loss made of the value of one element, with every option, engine and strategy.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from multiloss._core.measures import LARGEST, Measure, Measured
 from multiloss._core.plan import Items, Plan
 from multiloss._core.sums import Factor, Sums
 from multiloss._core.terms import Term, difference, square
-from multiloss._losses.numerics import stretched
+from multiloss._losses.numerics import broadcast_with
 from multiloss._losses.options import with_options
 from multiloss._typing import Array, ArrayT, Axis, Namespace, Operand, VectorOptions
 
@@ -25,11 +25,11 @@ _FAR = 2.0**60  # times a length; the square of what is nearer overflows in no d
 
 
 def _prediction(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return stretched(xp, 1.0 * prediction, target)
+    return broadcast_with(xp, 1.0 * prediction, target)
 
 
 def _target(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return stretched(xp, 1.0 * target, prediction)
+    return broadcast_with(xp, 1.0 * target, prediction)
 
 
 _LENGTHS = tuple(

@@ -213,7 +213,7 @@ def gaussian_nll(
     prediction, target : array
         As for :func:`mse`, real: the predictions are the means.
     variance : float or array
-        The variance, zero or positive, in the unit of the prediction squared: one for all, or with
+        The variance, zero or positive, in the unit of the prediction squared: a scalar, or with
         as many axes as the loss, each of equal size or of size 1. An array gives NaN where it is
         negative.
     full : bool, default False
@@ -451,9 +451,9 @@ def _tweedie_deviance(xp: Namespace, prediction: Array, target: Array, power: Ar
     general = _tweedie_of_positives(
         xp, xp.where(is_general, prediction, 1.0), xp.where(is_general, target, 1.0), power
     )
-    is_bare = (prediction > 0) & (target <= 0) & (power != 0)
-    bare = _tweedie_without_target(xp, xp.where(is_bare, prediction, 1.0), target, power)
-    result = 2 * xp.where(is_bare, bare, general)
+    is_without_target = (prediction > 0) & (target <= 0) & (power != 0)
+    bare = _tweedie_without_target(xp, xp.where(is_without_target, prediction, 1.0), target, power)
+    result = 2 * xp.where(is_without_target, bare, general)
     is_valid = _is_tweedie(prediction, target, power) | (power == 0)
     result = _or_nan(xp, is_valid, result, prediction)
     residual = prediction - target

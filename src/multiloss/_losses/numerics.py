@@ -6,7 +6,7 @@ from multiloss._planning.shapes import broadcast_shape
 from multiloss._typing import Array, Namespace, Parameter
 
 
-def stretched(xp: Namespace, array: Array, other: Array) -> Array:
+def broadcast_with(xp: Namespace, array: Array, other: Array) -> Array:
     """Return an array in the shape that it has together with another."""
     if array.shape == other.shape:
         return array

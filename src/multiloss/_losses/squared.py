@@ -51,9 +51,8 @@ def mse(
         API library, or host data (a number, a list, an object with ``__array__``). Booleans,
         integers, real and complex floats.
     target : array
-        The targets :math:`t`, of the shape of the prediction, or one for all: a Python number or a
-        0-d array. Host data follows the prediction to its engine and device, and the other way
-        round.
+        The targets :math:`t`, of the shape of the prediction, or a scalar: a Python number or a 0-d
+        array. Host data follows the prediction to its engine and device, and vice versa.
     half : bool, default False
         Whether to multiply by ½: the slope of ½ (y − t)² is the residual y − t itself.
     **options
@@ -122,7 +121,7 @@ def sse(
     prediction : array
         The predictions :math:`y`, as for :func:`mse`.
     target : array
-        The targets :math:`t`, of the shape of the prediction, or one for all, as for :func:`mse`.
+        The targets :math:`t`, of the shape of the prediction, or a scalar, as for :func:`mse`.
     half : bool, default True
         Whether to multiply by ½: the slope of ½ (y − t)² is the residual y − t itself.
     **options
@@ -335,7 +334,7 @@ def rmsle(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> Ar
 # value  =        q (y - t)²   elsewhere
 # slope  =  the same without the square, twice
 #
-# The value by way of the slope, so that a q of zero does not meet a square that overflows.
+# The value is computed from the slope, so that a q of zero does not meet a square that overflows.
 def _expectile(xp: Namespace, prediction: Array, target: Array, q: Parameter) -> Array:
     return _expectile_slope(xp, prediction, target, q) * (prediction - target)
 

@@ -38,7 +38,7 @@ def with_weight(engine: Engine, dtype: DType, weight: Metadata) -> DType:
 def gradient_dtype(engine: Engine, prediction: Metadata, dtype: DType) -> DType:
     """Return the dtype of the gradient.
 
-    It is the dtype of the prediction, if that has one of its own and is no integer.
+    It is the dtype of the prediction, if that is neither weak nor an integer.
     """
     kind = engine.kind(prediction.dtype)
     if kind != "integer" and not prediction.is_weak:
@@ -47,7 +47,7 @@ def gradient_dtype(engine: Engine, prediction: Metadata, dtype: DType) -> DType:
 
 
 def real_counterpart(engine: Engine, dtype: DType) -> DType:
-    """Return the dtype of the parts of a complex number, and any other dtype as it is."""
+    """Return the dtype of the parts of a complex number, and any other dtype unchanged."""
     if engine.kind(dtype) != "complex":
         return dtype
     return engine.xp.real(engine.xp.zeros(0, dtype=dtype)).dtype

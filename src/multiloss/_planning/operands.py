@@ -10,7 +10,7 @@ import numpy as np
 from multiloss._core.loss import ParameterSpec
 from multiloss._core.plan import Metadata, Operands, Plan
 from multiloss._engines import NUMBERS, NUMPY, Engine, engine_of, is_list
-from multiloss._engines.host import quietly
+from multiloss._engines.host import without_warnings
 from multiloss._typing import Array, DType, Operand
 
 ROLES = Operands._fields[:4]
@@ -38,7 +38,7 @@ def checked_parameter(spec: ParameterSpec, value: Operand) -> Operand:
 
 
 def stays_a_number(spec: ParameterSpec, value: Operand) -> bool:
-    """Tell whether a parameter is one for all, and the terms take it as it is."""
+    """Tell whether a parameter is a scalar, and is passed to the terms as a number."""
     return type(value) is float and not spec.is_array
 
 
@@ -182,7 +182,7 @@ def _to_engine(engine: Engine, values: Mapping[str, tuple[Any, DType]]) -> dict[
 
 
 def rounded_to(engine: Engine, role: str, value: Any, dtype: DType) -> Any:
-    """Return a number that fits a dtype, and anything else as it is."""
+    """Return a number that fits a dtype, and anything else unchanged."""
     if type(value) not in {int, float}:
         return value
     largest = float(engine.xp.finfo(dtype).max)
@@ -201,7 +201,7 @@ def _from_host(engine: Engine, value: Any, dtype: DType, like: Array) -> Array:
         # Converted while still in NumPy, which reads every dtype, byte order and stride. A copy,
         # since the caller may write to the original before the gradient is asked for.
         names = [name for name in _HOST_DTYPES if getattr(engine.xp, name) == dtype]
-        value = quietly(value.astype, names[0] if names else value.dtype, order="C")
+        value = without_warnings(value.astype, names[0] if names else value.dtype, order="C")
     return engine.from_host(value, dtype, like)
 
 

@@ -9,7 +9,7 @@ from multiloss._core.loss import Loss
 from multiloss._planning.operands import as_float
 from multiloss._typing import Axis, ReductionName
 
-# What other libraries call an option. A slip of the pen is found without a table.
+# What other libraries call an option. A misspelling is found by similarity.
 _ALIASES = {"dim": "axis", "mask": "where", "sample_weight": "weight"}
 REQUIRED = inspect.Parameter.empty
 
@@ -17,7 +17,7 @@ REQUIRED = inspect.Parameter.empty
 # The default of ``empty``, told from others by identity.
 NAN = math.nan
 
-# The default of ``reduction`` where a loss has its own.
+# The default of ``reduction`` of a loss that defines one.
 UNSET: Any = object()
 
 _REDUCTIONS: tuple[ReductionName, ...] = get_args(ReductionName)
@@ -36,7 +36,7 @@ def checked_reduction(name: object, axis: Axis = None) -> ReductionName:
 def checked_empty(loss: Loss, empty: Any) -> Any:
     """Return the value of a mean of nothing, None for NaN; raise ValueError if it is no number.
 
-    An array or a traced value is taken as it is.
+    An array or a traced value is taken unchanged.
     """
     if "empty" not in loss.options:
         raise TypeError(unknown_option(loss, ("empty",)))

@@ -21,7 +21,7 @@ _TINY, _HUGE = 2.0**-30, 2.0**30
 _WITH_AXES = ("weight", "where")
 
 
-def are_ordinary(parameters: tuple[Any, ...]) -> bool:
+def are_moderate(parameters: tuple[Any, ...]) -> bool:
     """Tell whether no parameter that is a number is near the end of a range."""
     for each in parameters:  # noqa: SIM110  a generator takes longer, in every call
         if type(each) is float and not _TINY < each < _HUGE:
@@ -47,13 +47,13 @@ def planned(
     for role, value in given.items():
         arrays[role], metadata[role] = read(role, value, engine)
     kind: EmptyKind = "nan" if empty is None else "number" if type(empty) is float else "array"
-    is_ordinary = are_ordinary(parameters)
+    is_moderate = are_moderate(parameters)
     plan = _plan_of(
-        engine, loss, metadata, options, kind, with_gradient=with_gradient, is_ordinary=is_ordinary
+        engine, loss, metadata, options, kind, with_gradient=with_gradient, is_moderate=is_moderate
     )
     is_plain = all(is_ready(engine, each) for each in arrays.values())
     has_arrays = any(spec.name in arrays for spec in loss.parameters)
-    plan = replaced(plan, converts=not (is_ordinary and is_plain) or has_arrays)
+    plan = replaced(plan, converts=not (is_moderate and is_plain) or has_arrays)
     plan = replaced(plan, strategy=engine.strategy_of(plan))
     named = zip(loss.parameters, parameters, strict=True)
     parameters = tuple([arrays.get(spec.name, value) for spec, value in named])
@@ -69,7 +69,7 @@ def _plan_of(
     empty: EmptyKind,
     *,
     with_gradient: bool,
-    is_ordinary: bool,
+    is_moderate: bool,
 ) -> Plan:
     """Return the plan but for its strategy, or raise an error that says what does not fit."""
     reduction, axis, keepdims, broadcast = options
@@ -80,7 +80,7 @@ def _plan_of(
     for role, metadata in operands.items():
         if role not in {"prediction", "target"}:
             _check_shape(role, metadata.shape, shape)
-            dtype = _with_role(engine, dtype, role, metadata)
+            dtype = _promoted_by(engine, dtype, role, metadata)
     real = real_counterpart(engine, dtype)
     if dtype != real and not loss.takes_complex:
         raise TypeError(f"{loss.name} of complex numbers is not defined; pass real ones")
@@ -109,25 +109,25 @@ def _plan_of(
         keepdims or (axes is not None and (with_gradient or loss.measure is not None)),
         empty,
         with_gradient,
-        is_ordinary,
+        is_moderate,
     )
 
 
 def _loss_shape(prediction: Metadata, target: Metadata, *, broadcast: bool) -> Shape:
     """Return the shape of the loss before the reduction.
 
-    A target without axes is one for all: nothing can be meant by accident.
+    A target without axes is meant for all: nothing can be meant by accident.
     """
     if broadcast or not len(target.shape):
         shape = broadcast_shape(prediction.shape, target.shape)
-        cure = "these do not broadcast; give them one shape"
+        hint = "these do not broadcast; give them one shape"
     else:
         shape = prediction.shape if equal_shapes(prediction.shape, target.shape) else None
-        cure = "give them one shape, or pass broadcast=True if every pair is meant"
+        hint = "give them one shape, or pass broadcast=True if every pair is meant"
     if shape is None:
         raise ValueError(
             f"prediction has the shape {tuple(prediction.shape)} and target has the shape "
-            f"{tuple(target.shape)}: {cure}"
+            f"{tuple(target.shape)}: {hint}"
         )
     return shape
 
@@ -135,23 +135,23 @@ def _loss_shape(prediction: Metadata, target: Metadata, *, broadcast: bool) -> S
 def _check_shape(role: str, given: Shape, shape: Shape) -> None:
     """Check that weights, a mask or a parameter have the axes of the loss.
 
-    A parameter may also be one for all.
+    A parameter may also be a scalar.
     """
     if fits(given, shape) or (not len(given) and role not in _WITH_AXES):
         return
     missing = len(shape) - len(given)
-    cure = "give it as many axes, each of the same size or of size 1"
+    hint = "give it as many axes, each of the same size or of size 1"
     if len(given) and missing > 0:
         if fits(given, shape[: len(given)]):
-            cure = f"pass {role}[{', '.join([':'] * len(given) + ['None'] * missing)}]"
+            hint = f"pass {role}[{', '.join([':'] * len(given) + ['None'] * missing)}]"
         elif fits(given, shape[missing:]):
-            cure = f"pass {role}[{', '.join(['None'] * missing + [':'] * len(given))}]"
+            hint = f"pass {role}[{', '.join(['None'] * missing + [':'] * len(given))}]"
     raise ValueError(
-        f"{role} has the shape {tuple(given)} and the loss has the shape {tuple(shape)}: {cure}"
+        f"{role} has the shape {tuple(given)} and the loss has the shape {tuple(shape)}: {hint}"
     )
 
 
-def _with_role(engine: Engine, dtype: DType, role: str, given: Metadata) -> DType:
+def _promoted_by(engine: Engine, dtype: DType, role: str, given: Metadata) -> DType:
     """Return the dtype in which a loss of ``dtype`` meets its weights, a mask or a parameter."""
     if role == "where":
         if given.dtype != engine.xp.bool:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from multiloss._core.plan import Items, Operands, Plan, items_of, masked
-from multiloss._core.sums import Total, as_dtype_of, stretch_of
+from multiloss._core.sums import Total, as_dtype_of, repeats_of_weight
 from multiloss._core.terms import Term
 from multiloss._typing import Array, Namespace
 
@@ -18,7 +18,7 @@ class Arithmetic:
         """Return what enters the arithmetic, without masked elements."""
         return masked(self.xp, plan, items_of(self.xp, plan, operands))
 
-    def constant(self, value: Array) -> Array:
+    def detached(self, value: Array) -> Array:
         """Return a result for a look at its numbers."""
         return value
 
@@ -55,10 +55,10 @@ class Arithmetic:
             return self.xp.sum(weight, axis=axes, keepdims=plan.keeps_axes)
         if weight is None:
             return plan.reduced_size
-        # Multiplied if the weights are stretched: faster, and exact, where some engines lose digits
+        # Multiplied if the weights broadcast: faster, and exact, where some engines lose digits
         # in repeated terms.
         total = self.xp.sum(weight, axis=axes, dtype=plan.real_dtype, keepdims=plan.keeps_axes)
-        stretch = stretch_of(weight.shape, plan.shape, axes)
+        stretch = repeats_of_weight(weight.shape, plan.shape, axes)
         return total if stretch == 1 else total * stretch
 
     def slopes(self, plan: Plan, term: Term, items: Items) -> Array:  # noqa: ARG002  for others
@@ -70,7 +70,7 @@ class Arithmetic:
         # Slopes may be complex where weights are not.
         return slopes * as_dtype_of(self.xp, items.weight, slopes)
 
-    def multiplied(
+    def scaled_slopes(
         self,
         slopes: Array,
         above: Array | float,
@@ -90,7 +90,7 @@ class Arithmetic:
 
 
 class InPlaceArithmetic(Arithmetic):
-    """Goes on in place, where nothing is traced or differentiated.
+    """Computes in place, where nothing is traced or differentiated.
 
     Masked elements are left out of the terms themselves, which is one selection instead of one for
     each operand.

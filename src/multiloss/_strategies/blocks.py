@@ -26,38 +26,39 @@ from multiloss._typing import Array, Namespace, Parameter, Shape
 
 Index: TypeAlias = tuple[slice, ...]
 
-_SEEN_FREED = 2**25 - 2**16  # bytes; from 32 MiB on, glibc does not learn
+# Bytes: glibc keeps blocks up to the size of the largest that it saw freed, up to 32 MiB.
+_SEEN_FREED = 2**25 - 2**16
 
 
-def blocks_if_safe(how: Arithmetic, plan: Plan, operands: Operands, *, limit: int) -> Any:
+def blocks_if_safe(ops: Arithmetic, plan: Plan, operands: Operands, *, limit: int) -> Any:
     """Return the loss, and its gradient if the plan wants it, from blocks of at most ``limit``.
 
-    The gradient is that of a prediction that was not stretched. None if a unit may be missed, as in
+    The gradient is that of a prediction that was not broadcast. None if a unit may be missed, as in
     whole_if_safe().
     """
-    sums, unit = blockwise_sums(how, plan, operands, limit=limit)
-    value = blockwise_value(how, plan, operands, sums, unit)
+    sums, unit = blockwise_sums(ops, plan, operands, limit=limit)
+    value = blockwise_value(ops, plan, operands, sums, unit)
     if value is None or not plan.with_gradient:
         return value
-    factors = plan.loss.combination.slopes(how.xp, sums, operands.parameters, unit)
-    return value, blockwise_gradient(how, plan, operands, factors, unit, limit=limit)
+    factors = plan.loss.combination.slopes(ops.xp, sums, operands.parameters, unit)
+    return value, blockwise_gradient(ops, plan, operands, factors, unit, limit=limit)
 
 
-def blockwise_value(how: Arithmetic, plan: Plan, operands: Operands, sums: Sums, unit: Any) -> Any:
+def blockwise_value(ops: Arithmetic, plan: Plan, operands: Operands, sums: Sums, unit: Any) -> Any:
     """Return the loss, given the sums of blocks; None if a unit is missed."""
     plan = plan._replace(keeps_axes=True)
-    value = value_if_safe(how, plan, operands, sums, unit)
+    value = value_if_safe(ops, plan, operands, sums, unit)
     # As an array: not every astype() takes a scalar.
-    return None if value is None else how.xp.astype(value[...], plan.real_dtype, copy=False)
+    return None if value is None else ops.xp.astype(value[...], plan.real_dtype, copy=False)
 
 
 def blockwise_sums(
-    how: Arithmetic, plan: Plan, operands: Operands, *, limit: int
+    ops: Arithmetic, plan: Plan, operands: Operands, *, limit: int
 ) -> tuple[Sums, Any]:
     """Return the sums, and the unit of the terms."""
-    xp, loss, axes = how.xp, plan.loss, plan.axes
+    xp, loss, axes = ops.xp, plan.loss, plan.axes
     keep_freed_memory(xp)
-    unit = _unit(how, plan, operands, limit)
+    unit = _unit(ops, plan, operands, limit)
     if unit is UNSAFE:
         return Sums((), None), unit
     is_counted = plan.is_mean and operands.weight is None and operands.where is None
@@ -74,9 +75,9 @@ def blockwise_sums(
     zeros = partial(xp.zeros, shape, dtype=dtype, device=device)
     first = tuple(zeros() for term in loss.terms if term.is_summed)
     sums = Sums(first, zeros() if part.is_mean else None)
-    for index, terms, items, _ in _blocks(how, plan, operands, unit, limit):
+    for index, terms, items, _ in _blocks(ops, plan, operands, unit, limit):
         sizes = tuple(each.stop - each.start for each in index)
-        block = sums_of(how, part._replace(shape=sizes), terms, items)
+        block = sums_of(ops, part._replace(shape=sizes), terms, items)
         if axes is None:
             sums += block
         else:
@@ -85,7 +86,7 @@ def blockwise_sums(
 
 
 def blockwise_gradient(
-    how: Arithmetic,
+    ops: Arithmetic,
     plan: Plan,
     operands: Operands,
     factors: tuple[Factor, ...],
@@ -93,17 +94,17 @@ def blockwise_gradient(
     *,
     limit: int,
 ) -> Array:
-    """Return the gradient of a prediction that was not stretched.
+    """Return the gradient of a prediction that was not broadcast.
 
     A factor is a number, or an array with the reduced axes kept.
     """
-    keep_freed_memory(how.xp)
+    keep_freed_memory(ops.xp)
     device = operands.prediction.device
-    gradient = how.xp.empty(plan.shape, dtype=plan.gradient_dtype, device=device)
-    for index, terms, items, slope in _blocks(how, plan, operands, unit, limit):
+    gradient = ops.xp.empty(plan.shape, dtype=plan.gradient_dtype, device=device)
+    for index, terms, items, slope in _blocks(ops, plan, operands, unit, limit):
         parts = tuple((_cut(above, index), _cut(below, index)) for above, below in factors)
         out = gradient[index]
-        slopes = weighted_slopes(how, plan, terms, items, parts, out=out)
+        slopes = weighted_slopes(ops, plan, terms, items, parts, out=out)
         if slopes is not out or slope is not None:
             gradient[index] = slopes if slope is None else slopes * slope
     return gradient
@@ -127,7 +128,7 @@ def keep_freed_memory(xp: Namespace) -> None:
     """Have the allocator keep the temporaries of a block for the next one.
 
     Where the C library is glibc, it would hand them back to the system each time, and the kernel
-    would clear every page again, which takes longer than the arithmetic. It learns from the largest
+    would clear every page again, which takes longer than the ops. It learns from the largest
     block that it has seen freed; this one is never written to.
     """
     xp.empty(_SEEN_FREED, dtype=xp.uint8)
@@ -149,7 +150,7 @@ def split(shape: Shape, limit: int) -> Iterator[Index]:
 
 
 def _blocks(
-    how: Arithmetic, plan: Plan, operands: Operands, unit: Any, limit: int
+    ops: Arithmetic, plan: Plan, operands: Operands, unit: Any, limit: int
 ) -> Iterator[tuple[Index, tuple[Term, ...], Items, Array | None]]:
     """Yield the index of each block, its terms and elements, and the slope of its unit."""
     loss, shape = plan.loss, plan.shape
@@ -158,15 +159,15 @@ def _blocks(
         def cut(array: Array, index: Index = index) -> Array:
             return array[index if array.shape == shape else _along(index, array.shape)]
 
-        items = how.select(plan, _with_arrays(operands, cut))
+        items = ops.select(plan, _with_arrays(operands, cut))
         if unit is None or loss.measure is None:
             yield index, loss.terms, items, None
         else:
             part = tuple(each[_along(index, each.shape)] for each in unit)
-            yield index, *loss.measure.apply(how.xp, loss.terms, items, part)
+            yield index, *loss.measure.apply(ops.xp, loss.terms, items, part)
 
 
-def _unit(how: Arithmetic, plan: Plan, operands: Operands, limit: int) -> Any:
+def _unit(ops: Arithmetic, plan: Plan, operands: Operands, limit: int) -> Any:
     """Return the unit of a loss that cannot go without; UNSAFE if it cannot be trusted."""
     measure = plan.loss.measure
     if measure is None or not measure.losses:
@@ -174,13 +175,13 @@ def _unit(how: Arithmetic, plan: Plan, operands: Operands, limit: int) -> Any:
     lengths = []
     for loss in measure.losses:
         part = plan_of_unit(plan, loss)
-        sums, _ = blockwise_sums(how, part, operands, limit=limit)
-        length = loss.combination.value(how.xp, sums, None, (), None)
-        length = how.xp.astype(length[...], plan.real_dtype, copy=False)
-        if not is_safe(how, length, ()):
+        sums, _ = blockwise_sums(ops, part, operands, limit=limit)
+        length = loss.combination.value(ops.xp, sums, None, (), None)
+        length = ops.xp.astype(length[...], plan.real_dtype, copy=False)
+        if not is_safe(ops, length, ()):
             return UNSAFE
         lengths.append(length)
-    return measure.unit(how.xp, plan, None, *lengths)
+    return measure.unit(ops.xp, plan, None, *lengths)
 
 
 def _reduced_shape(shape: Shape, axes: Axes) -> Shape:
@@ -188,7 +189,7 @@ def _reduced_shape(shape: Shape, axes: Axes) -> Shape:
 
 
 def _cut(value: Any, index: Index) -> Any:
-    """Return the part of a factor that meets a block: a number is one for all."""
+    """Return the part of a factor that meets a block: a number meets all."""
     return value[_along(index, value.shape)] if getattr(value, "shape", ()) else value
 
 

@@ -11,84 +11,85 @@ from multiloss._core.terms import Term
 from multiloss._strategies.arithmetic import Arithmetic
 from multiloss._typing import Array, Namespace, Parameter, Shape
 
+# In the place of a unit: a length may have overflowed or vanished.
 UNSAFE: Any = object()
 
 
-def whole(how: Arithmetic, plan: Plan, operands: Operands, *, is_measured: bool = True) -> Any:
+def whole(ops: Arithmetic, plan: Plan, operands: Operands, *, is_measured: bool = True) -> Any:
     """Return the loss; and its gradient with respect to the prediction, if the plan wants it."""
-    items = how.select(plan, operands)
+    items = ops.select(plan, operands)
     if plan.loss.measure is None:
-        sums, unit = sums_of(how, plan, plan.loss.terms, items), None
+        sums, unit = sums_of(ops, plan, plan.loss.terms, items), None
     else:
-        sums, unit = whole_sums(how, plan, items, is_measured=is_measured)
-    value = value_if_safe(how, plan, operands, sums, unit)
+        sums, unit = whole_sums(ops, plan, items, is_measured=is_measured)
+    value = value_if_safe(ops, plan, operands, sums, unit)
     if value is None:
-        return whole(Arithmetic(how.xp), plan, operands)
+        return whole(Arithmetic(ops.xp), plan, operands)
     if not plan.with_gradient:
         return value
-    factors = plan.loss.combination.slopes(how.xp, sums, operands.parameters, unit)
-    return value, as_gradient(how.xp, plan, whole_gradient(how, plan, items, factors, unit))
+    factors = plan.loss.combination.slopes(ops.xp, sums, operands.parameters, unit)
+    return value, as_gradient(ops.xp, plan, whole_gradient(ops, plan, items, factors, unit))
 
 
-def value_if_safe(how: Arithmetic, plan: Plan, operands: Operands, sums: Sums, unit: Any) -> Any:
+def value_if_safe(ops: Arithmetic, plan: Plan, operands: Operands, sums: Sums, unit: Any) -> Any:
     """Return the loss, given its sums; None if a unit is missed."""
     if unit is UNSAFE:
         return None
     parameters, combine = operands.parameters, plan.loss.combination.value
-    value = combine(how.xp, sums, operands.empty, parameters, unit)
+    value = combine(ops.xp, sums, operands.empty, parameters, unit)
     is_unmeasured = unit is None and plan.loss.measure is not None
-    if is_unmeasured and not is_safe(how, value, parameters):
+    if is_unmeasured and not is_safe(ops, value, parameters):
         return None
     if plan.keeps_axes and plan.axes and not plan.keepdims:
-        value = how.xp.squeeze(value, axis=plan.axes)
+        value = ops.xp.squeeze(value, axis=plan.axes)
     return value
 
 
-def whole_sums(how: Arithmetic, plan: Plan, items: Items, *, is_measured: bool) -> tuple[Sums, Any]:
+def whole_sums(ops: Arithmetic, plan: Plan, items: Items, *, is_measured: bool) -> tuple[Sums, Any]:
     """Return the sums, and the unit of the terms: None without one, UNSAFE if one is missed."""
     measure, terms, unit = plan.loss.measure, plan.loss.terms, None
     if measure is not None and (is_measured or measure.losses):
-        unit = _unit(how, plan, items, is_measured=is_measured)
+        unit = _unit(ops, plan, items, is_measured=is_measured)
         if unit is UNSAFE:
             return Sums((), None), unit
-        terms, items, _ = measure.apply(how.xp, terms, items, unit)
-    return sums_of(how, plan, terms, items), unit
+        terms, items, _ = measure.apply(ops.xp, terms, items, unit)
+    return sums_of(ops, plan, terms, items), unit
 
 
 def whole_gradient(
-    how: Arithmetic, plan: Plan, items: Items, factors: tuple[Factor, ...], unit: Any
+    ops: Arithmetic, plan: Plan, items: Items, factors: tuple[Factor, ...], unit: Any
 ) -> Array:
     """Return the gradient in the shape of the loss before the reduction."""
     measure, terms, slope = plan.loss.measure, plan.loss.terms, None
     if measure is not None and unit is not None:
-        terms, items, slope = measure.apply(how.xp, terms, items, unit)
-    gradient = weighted_slopes(how, plan, terms, items, factors)
+        terms, items, slope = measure.apply(ops.xp, terms, items, unit)
+    gradient = weighted_slopes(ops, plan, terms, items, factors)
     return gradient if slope is None else gradient * slope
 
 
-def _unit(how: Arithmetic, plan: Plan, items: Items, *, is_measured: bool) -> Any:
+def _unit(ops: Arithmetic, plan: Plan, items: Items, *, is_measured: bool) -> Any:
     """Return the unit in which the terms of a plan are measured."""
     measure: Any = plan.loss.measure
     lengths = []
     for loss in measure.losses:
         part = plan_of_unit(plan, loss)
-        sums, unit = whole_sums(how, part, items, is_measured=is_measured)
-        length = loss.combination.value(how.xp, sums, None, (), unit)
-        if unit is None and not is_safe(how, length, ()):
+        sums, unit = whole_sums(ops, part, items, is_measured=is_measured)
+        length = loss.combination.value(ops.xp, sums, None, (), unit)
+        if unit is None and not is_safe(ops, length, ()):
             return UNSAFE
         lengths.append(length)
-    return measure.unit(how.xp, plan, items, *lengths)
+    return measure.unit(ops.xp, plan, items, *lengths)
 
 
-def is_safe(how: Arithmetic, norm: Array, parameters: tuple[Parameter, ...]) -> bool:
+def is_safe(ops: Arithmetic, norm: Array, parameters: tuple[Parameter, ...]) -> bool:
     """Tell whether an eager norm needs no unit."""
-    norm, exponent = how.constant(norm), exponent_of(parameters)
+    norm, exponent = ops.detached(norm), exponent_of(parameters)
     if not isinstance(exponent, float):
         return False
-    low, high = safe_range(how.xp, norm.dtype, exponent)
+    low, high = safe_range(ops.xp, norm.dtype, exponent)
     if norm.ndim == 0:
         return low < float(norm) < high
-    return bool(how.xp.all((norm > low) & (norm < high)))
+    return bool(ops.xp.all((norm > low) & (norm < high)))
 
 
 def plan_of_unit(plan: Plan, loss: Any) -> Plan:
@@ -97,19 +98,19 @@ def plan_of_unit(plan: Plan, loss: Any) -> Plan:
     return replaced(plan, loss=loss, is_mean=False, keepdims=keepdims, with_gradient=False)
 
 
-def sums_of(how: Arithmetic, plan: Plan, terms: tuple[Term, ...], items: Items) -> Sums:
+def sums_of(ops: Arithmetic, plan: Plan, terms: tuple[Term, ...], items: Items) -> Sums:
     """Return the sums of the terms, and of the weights if something is divided by it."""
     scale = plan.loss.scale
     sums = []
     for term in terms:
         if term.is_summed:
-            each = how.term_sum(plan, term, items)
+            each = ops.term_sum(plan, term, items)
             sums.append(each if scale == 1.0 else scale * each)
-    return Sums(tuple(sums), how.total(plan, items) if plan.is_mean else None)
+    return Sums(tuple(sums), ops.total(plan, items) if plan.is_mean else None)
 
 
 def weighted_slopes(  # noqa: PLR0917  as in blocks
-    how: Arithmetic,
+    ops: Arithmetic,
     plan: Plan,
     terms: tuple[Term, ...],
     items: Items,
@@ -119,9 +120,9 @@ def weighted_slopes(  # noqa: PLR0917  as in blocks
     """Return slopes times weights and factors, in ``out`` if that is possible."""
     gradient: Any = None
     for term, (above, below) in zip(terms, factors, strict=False):
-        slopes = how.slopes(plan, term, items)
+        slopes = ops.slopes(plan, term, items)
         above = plan.loss.scale * term.slope_scale * above  # noqa: PLW2901  the same, scaled
-        slopes = how.multiplied(slopes, above, below, out if len(factors) == 1 else None)
+        slopes = ops.scaled_slopes(slopes, above, below, out if len(factors) == 1 else None)
         gradient = slopes if gradient is None else gradient + slopes
     return gradient
 
@@ -139,15 +140,15 @@ def as_gradient(xp: Namespace, plan: Plan, gradient: Array) -> Array:
 
 
 def _sum_to_shape(xp: Namespace, gradient: Array, shape: Shape) -> Array:
-    """Sum over the axes along which an operand of this shape was stretched."""
+    """Sum over the axes along which an operand of this shape was broadcast."""
     added = len(gradient.shape) - len(shape)
-    stretched = tuple(
+    expanded = tuple(
         axis
         for axis, size in enumerate(gradient.shape)
         if axis < added or (shape[axis - added] == 1 and size != 1)
     )
-    if stretched:
-        gradient = xp.sum(gradient, axis=stretched, keepdims=True)
+    if expanded:
+        gradient = xp.sum(gradient, axis=expanded, keepdims=True)
     if added:
         gradient = xp.squeeze(gradient, axis=tuple(range(added)))
     return gradient

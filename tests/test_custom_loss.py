@@ -1,4 +1,4 @@
-"""make_loss: a loss of the caller's own is a loss like any other."""
+"""make_loss: a custom loss is a loss like any other."""
 
 import inspect
 from typing import Any
@@ -53,7 +53,7 @@ def test_without_a_slope(engine: Engine) -> None:
         ml.value_and_grad(without_slope)(*operands)
 
 
-def test_stretched_prediction_without_a_slope(engine: Engine) -> None:
+def test_broadcast_prediction_without_a_slope(engine: Engine) -> None:
     if engine.name not in DIFFERENTIATING:
         return
     row, target = engine.array(PREDICTION[0]), engine.array(TARGET)
