@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -5,27 +6,16 @@ import pytest
 
 import multiloss
 from build import difference
-from engines import ENGINES, NUMPY_ENGINES, TUNED_ENGINES, Engine
+from engines import ENGINES, NUMPY_ENGINES, TUNED_ENGINES, Library
 
-# These files compare with other packages, or draw.
-_NEED_PEERS = ("test_benchmarks.py", "test_command.py", "test_demo.py", "test_family.py")
-# These are about one other engine, or need more than the run-time dependencies.
-_NEED_ALL_ENGINES = (
-    *_NEED_PEERS,
-    "test_autodiff.py",
-    "test_check_loss.py",
-    "test_dask.py",
-    "test_dispatch.py",
-    "test_engines_together.py",
-    "test_jax.py",
-    "test_modules.py",
-    "test_pandas.py",
-    "test_plans.py",
-    "test_readme.py",
-    "test_saved_tensors.py",
-    "test_torch.py",
-    "test_transformations.py",
-)
+# What a test file needs beside the run-time dependencies stands in it, since it is imported before
+# its marks are read: NEEDS = "engines", or "peers" for other packages to compare with or to draw.
+_NEEDS = re.compile(r'^NEEDS = "(\w+)"$', re.MULTILINE)
+_IGNORED: dict[str, tuple[str, ...]] = {
+    "all": (),
+    "alone": ("peers",),
+    "numpy": ("peers", "engines"),
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,10 +38,11 @@ def pytest_configure() -> None:
         )
 
 
-def pytest_ignore_collect(collection_path: object, config: pytest.Config) -> bool | None:
-    ignored = {"all": (), "alone": _NEED_PEERS, "numpy": _NEED_ALL_ENGINES}
-    name = str(getattr(collection_path, "name", ""))
-    return True if name in ignored[config.getoption("--engines")] else None
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if collection_path.suffix != ".py":
+        return None
+    needs = _NEEDS.findall(collection_path.read_text("utf-8"))
+    return True if set(needs) & set(_IGNORED[config.getoption("--engines")]) else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -62,19 +53,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(fixture, chosen, indirect=True)
 
 
-# Losses are tried on the engines that differ: NumPy, PyTorch, JAX as it comes, and the standard at
-# its strictest. The others run what they run in another setting, or as any library does; there,
-# one loss stands for all, and the rest is exhaustive. So is JAX on large arrays, which are nothing
-# special to it. The quick run has two engines.
-_FAMILY_FILES = (
-    "test_compositions.py",
-    "test_edges.py",
-    "test_family.py",
-    "test_laws.py",
-    "test_custom_loss.py",
-    "test_parameters.py",
-    "test_strategies.py",
-)
+# Tests that are marked "family" are tried on the engines that differ: NumPy, PyTorch, JAX by
+# default, and the standard at its strictest. The others run what they run in another setting, or as
+# any library does; there, one loss stands for all, and the rest is exhaustive. The quick run has
+# two engines.
 _DIFFERENT = ("numpy", "torch", "jax", "strictest")
 _QUICK = ("numpy", "torch")
 
@@ -84,17 +66,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         given: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
         engine = given.get("engine", given.get("tuned_engine", "numpy"))
-        name = item.path.name
-        if name not in _FAMILY_FILES or given.get("name") in {"mse", "sse"}:
+        if not item.get_closest_marker("family") or given.get("name") in {"mse", "sse"}:
             continue
         if engine not in _QUICK:
             item.add_marker(pytest.mark.slow)
-        if engine not in _DIFFERENT or (name == "test_strategies.py" and engine == "jax"):
+        # Large arrays are nothing special to JAX.
+        if engine not in _DIFFERENT or ("tuned_engine" in given and engine == "jax"):
             item.add_marker(pytest.mark.exhaustive)
 
 
 @pytest.fixture
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest) -> Iterator[Library]:
     engine = ENGINES[request.param]()
     with engine.active():
         yield engine

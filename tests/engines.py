@@ -20,7 +20,7 @@ def enable_x64(wanted: bool) -> AbstractContextManager[Any]:
 
 
 @dataclass(frozen=True)
-class Engine:
+class Library:
     """An array library as a test sees it."""
 
     name: str
@@ -53,20 +53,20 @@ def _numpy_dtype(name: str) -> Any:
     return np.dtype(name)
 
 
-def _numpy() -> Engine:
-    return Engine("numpy", np.ndarray, lambda array: array.copy())
+def _numpy() -> Library:
+    return Library("numpy", np.ndarray, lambda array: array.copy())
 
 
-def _read_only() -> Engine:
+def _read_only() -> Library:
     def asarray(array: Any) -> Any:
         array = array.copy()
         array.flags.writeable = False
         return array
 
-    return Engine("read-only", np.ndarray, asarray)
+    return Library("read-only", np.ndarray, asarray)
 
 
-def _torch() -> Engine:
+def _torch() -> Library:
     import torch
 
     def asarray(array: Any) -> Any:
@@ -79,7 +79,7 @@ def _torch() -> Engine:
         tensor = tensor.detach()
         return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
-    return Engine(
+    return Library(
         "torch",
         torch.Tensor,
         asarray,
@@ -88,28 +88,28 @@ def _torch() -> Engine:
     )
 
 
-def _jax() -> Engine:
+def _jax() -> Library:
     import jax
     import jax.numpy as jnp
 
-    return Engine("jax", jax.Array, jnp.asarray, default_float="float32", has_float64=False)
+    return Library("jax", jax.Array, jnp.asarray, default_float="float32", has_float64=False)
 
 
-def _jax_x64() -> Engine:
+def _jax_x64() -> Library:
     import jax
     import jax.numpy as jnp
 
-    return Engine("jax-x64", jax.Array, jnp.asarray, active=lambda: enable_x64(True))
+    return Library("jax-x64", jax.Array, jnp.asarray, active=lambda: enable_x64(True))
 
 
 # What the standard has, which knows no 16-bit floats.
 _STANDARD_DTYPES = ("float32", "float64", "int8", "int64")
 
 
-def _strict() -> Engine:
+def _strict() -> Library:
     import array_api_strict
 
-    return Engine(
+    return Library(
         "strict",
         type(array_api_strict.asarray(0)),
         array_api_strict.asarray,
@@ -117,7 +117,7 @@ def _strict() -> Engine:
     )
 
 
-def _strictest() -> Engine:
+def _strictest() -> Library:
     import array_api_strict
 
     @contextmanager
@@ -127,7 +127,7 @@ def _strictest() -> Engine:
         ):
             yield
 
-    return Engine(
+    return Library(
         "strictest",
         type(array_api_strict.asarray(0)),
         array_api_strict.asarray,
@@ -136,7 +136,7 @@ def _strictest() -> Engine:
     )
 
 
-def _dask() -> Engine:
+def _dask() -> Library:
     import dask.array
 
     def asarray(array: Any) -> Any:
@@ -148,11 +148,11 @@ def _dask() -> Engine:
             return array.compute(scheduler="sync")
 
     dtypes = ("float16", *_STANDARD_DTYPES)
-    return Engine("dask", dask.array.Array, asarray, dtypes=dtypes, numpy=compute)
+    return Library("dask", dask.array.Array, asarray, dtypes=dtypes, numpy=compute)
 
 
 @contextmanager
-def strategies_of(engine: Engine) -> Iterator[list[str]]:
+def strategies_of(engine: Library) -> Iterator[list[str]]:
     """Record the strategy that an engine takes for each loss."""
     from multiloss._engines import engine_of
 
@@ -169,7 +169,7 @@ def strategies_of(engine: Engine) -> Iterator[list[str]]:
         yield names
 
 
-ENGINES: dict[str, Callable[[], Engine]] = {
+ENGINES: dict[str, Callable[[], Library]] = {
     "numpy": _numpy,
     "read-only": _read_only,
     "torch": _torch,

@@ -1,10 +1,11 @@
 """The table of losses that drives the laws.
 
-A new loss needs a row here. Its parameters need one in test_parameters.py, and what it is equal to,
-in a special case or in another package, one in test_family.py: tests fail without.
+A new loss needs a row in each of four tables: what it is (LOSSES), what its parameters may be
+(PARAMETERS), what it is equal to in a special case (SPECIAL_CASES) or in another package (PEERS).
+Tests fail without.
 
-Each row has the loss of one element by its textbook definition, which mpmath evaluates and
-differentiates in fifty digits.
+The definition is that of a textbook, of one element, which mpmath evaluates and differentiates in
+fifty digits.
 """
 
 from collections.abc import Callable
@@ -21,7 +22,7 @@ mp = mpmath.mp.clone()
 mp.dps = 50
 
 
-class Loss(NamedTuple):
+class Row(NamedTuple):
     """A loss, and its definition again in multiple precision."""
 
     function: Any
@@ -89,16 +90,16 @@ def _log_error(y: Any, t: Any) -> Any:
     return mp.log(1 + y) - mp.log(1 + t)
 
 
-positive = partial(Loss, domain="positive")
-kinked = partial(Loss, kinks=(0.0,), is_smooth_when_perfect=False)
+positive = partial(Row, domain="positive")
+kinked = partial(Row, kinks=(0.0,), is_smooth_when_perfect=False)
 
-LOSSES: dict[str, Loss] = {
-    "mse": Loss(ml.mse, lambda y, t: (y - t) ** 2),
-    "sse": Loss(ml.sse, lambda y, t: (y - t) ** 2, reduction="sum", scale=0.5),
-    "rmse": Loss(ml.rmse, lambda y, t: (y - t) ** 2, exponent=2.0),
+LOSSES: dict[str, Row] = {
+    "mse": Row(ml.mse, lambda y, t: (y - t) ** 2),
+    "sse": Row(ml.sse, lambda y, t: (y - t) ** 2, reduction="sum", scale=0.5),
+    "rmse": Row(ml.rmse, lambda y, t: (y - t) ** 2, exponent=2.0),
     "msle": positive(ml.msle, lambda y, t: _log_error(y, t) ** 2),
     "rmsle": positive(ml.rmsle, lambda y, t: _log_error(y, t) ** 2, exponent=2.0),
-    "expectile": Loss(
+    "expectile": Row(
         partial(ml.expectile, q=0.25),
         lambda y, t: (y - t) ** 2 * (0.75 if y > t else 0.25),
         is_smooth_when_perfect=False,
@@ -106,11 +107,11 @@ LOSSES: dict[str, Loss] = {
     "mae": kinked(ml.mae, lambda y, t: abs(y - t)),
     "mape": kinked(ml.mape, lambda y, t: abs(y - t) / t, domain="positive"),
     "smape": kinked(ml.smape, lambda y, t: 2 * abs(y - t) / (abs(y) + abs(t))),
-    "minkowski": Loss(
+    "minkowski": Row(
         partial(ml.minkowski, p=3.0), lambda y, t: abs(y - t) ** 3, reduction="sum", exponent=3.0
     ),
     "minkowski-1": kinked(partial(ml.minkowski, p=1), lambda y, t: abs(y - t), reduction="sum"),
-    "epsilon_insensitive": Loss(
+    "epsilon_insensitive": Row(
         partial(ml.epsilon_insensitive, epsilon=0.25),
         lambda y, t: max(abs(y - t) - 0.25, 0),
         kinks=(-0.25, 0.25),
@@ -118,37 +119,35 @@ LOSSES: dict[str, Loss] = {
     "pinball": kinked(
         partial(ml.pinball, q=0.25), lambda y, t: max(0.25 * (t - y), 0.75 * (y - t))
     ),
-    "huber": Loss(partial(ml.huber, delta=0.75), partial(_huber, delta=0.75)),
-    "smooth_l1": Loss(
+    "huber": Row(partial(ml.huber, delta=0.75), partial(_huber, delta=0.75)),
+    "smooth_l1": Row(
         partial(ml.smooth_l1, beta=0.75), lambda y, t: _huber(y, t, 0.75) / mp.mpf(0.75)
     ),
-    "pseudo_huber": Loss(
+    "pseudo_huber": Row(
         partial(ml.pseudo_huber, delta=0.75),
         lambda y, t: mp.mpf(0.75) ** 2 * (mp.sqrt(1 + ((y - t) / 0.75) ** 2) - 1),
     ),
-    "log_cosh": Loss(ml.log_cosh, lambda y, t: mp.log(mp.cosh(y - t))),
-    "cauchy": Loss(
-        partial(ml.cauchy, scale=1.5), lambda y, t: mp.log(1 + ((y - t) / 1.5) ** 2 / 2)
-    ),
-    "geman_mcclure": Loss(
+    "log_cosh": Row(ml.log_cosh, lambda y, t: mp.log(mp.cosh(y - t))),
+    "cauchy": Row(partial(ml.cauchy, scale=1.5), lambda y, t: mp.log(1 + ((y - t) / 1.5) ** 2 / 2)),
+    "geman_mcclure": Row(
         partial(ml.geman_mcclure, scale=1.5),
         lambda y, t: 2 * ((y - t) / 1.5) ** 2 / (((y - t) / 1.5) ** 2 + 4),
     ),
-    "welsch": Loss(
+    "welsch": Row(
         partial(ml.welsch, scale=1.5),
         lambda y, t: 1 - mp.exp(-(((y - t) / 1.5) ** 2) / 2),
         ulps=128,  # exp(-57) passes on 57 times the rounding of its argument
     ),
-    "tukey_biweight": Loss(
+    "tukey_biweight": Row(
         partial(ml.tukey_biweight, scale=2.25), partial(_tukey, scale=2.25), ulps=32
     ),
-    "barron-1.5": Loss(
+    "barron-1.5": Row(
         partial(ml.barron, alpha=1.5, scale=1.5), partial(_barron, alpha=1.5, scale=1.5), ulps=32
     ),
-    "barron-3": Loss(
+    "barron-3": Row(
         partial(ml.barron, alpha=3.0, scale=1.5), partial(_barron, alpha=3.0, scale=1.5), ulps=32
     ),
-    "barron--0.001": Loss(
+    "barron--0.001": Row(
         partial(ml.barron, alpha=-0.001, scale=1.5),
         partial(_barron, alpha=-0.001, scale=1.5),
         ulps=32,
@@ -172,19 +171,19 @@ LOSSES: dict[str, Loss] = {
         best=lambda t: t,
         ulps=16,
     ),
-    "gaussian_nll": Loss(
+    "gaussian_nll": Row(
         partial(ml.gaussian_nll, variance=0.375),
         lambda y, t: (mp.log(0.375) + (y - t) ** 2 / 0.375) / 2,
         best=lambda t: t,
     ),
-    "gaussian_nll-full": Loss(
+    "gaussian_nll-full": Row(
         partial(ml.gaussian_nll, variance=0.375, full=True),
         lambda y, t: (mp.log(0.375 * 2 * mp.pi) + (y - t) ** 2 / 0.375) / 2,
         best=lambda t: t,
     ),
     "poisson_deviance": positive(ml.poisson_deviance, lambda y, t: 2 * (t * mp.log(t / y) - t + y)),
     "gamma_deviance": positive(ml.gamma_deviance, lambda y, t: 2 * (mp.log(y / t) + t / y - 1)),
-    "tweedie_deviance-0": Loss(ml.tweedie_deviance, lambda y, t: (y - t) ** 2),
+    "tweedie_deviance-0": Row(ml.tweedie_deviance, lambda y, t: (y - t) ** 2),
     "tweedie_deviance": positive(
         partial(ml.tweedie_deviance, power=1.5), partial(tweedie, p=1.5), ulps=32
     ),
@@ -195,6 +194,165 @@ LOSSES: dict[str, Loss] = {
         partial(ml.tweedie_deviance, power=3.0), partial(tweedie, p=3.0), ulps=32
     ),
 }
+
+
+class Bounds(NamedTuple):
+    """Numbers that a parameter takes, at the bounds too, and numbers that it does not."""
+
+    inside: tuple[float, ...]
+    outside: tuple[float, ...]
+
+
+POSITIVE = Bounds((1e-30, 1.0, np.inf), (0.0, -1e-30, np.nan))
+FINITE_POSITIVE = Bounds((1e-30, 1e30), (0.0, -1.0, np.inf, np.nan))
+NOT_NEGATIVE = Bounds((0.0, 1e30), (-1e-30, np.nan))
+FRACTION = Bounds((0.0, 0.5, 1.0), (-1e-3, 1.001, np.nan))
+AT_LEAST_ONE = Bounds((1.0, 1e6), (0.999, np.inf, np.nan))
+BELOW_INFINITY = Bounds((-np.inf, 0.0, 2.0, 1e3), (np.inf, np.nan))
+POWER = Bounds((-3.0, 0.0, 1.0, 2.5), (1e-3, 0.999, np.inf, -np.inf, np.nan))
+
+# The domain of each parameter of each loss, and a value for each of three columns.
+PARAMETERS: dict[tuple[str, str], tuple[Bounds, list[float]]] = {
+    ("huber", "delta"): (POSITIVE, [0.25, 1.0, 2.0]),
+    ("smooth_l1", "beta"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
+    ("pseudo_huber", "delta"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
+    ("pinball", "q"): (FRACTION, [0.1, 0.5, 0.9]),
+    ("expectile", "q"): (FRACTION, [0.1, 0.5, 0.9]),
+    ("epsilon_insensitive", "epsilon"): (NOT_NEGATIVE, [0.0, 0.25, 1.0]),
+    ("mape", "eps"): (NOT_NEGATIVE, [0.0, 0.25, 1.0]),
+    ("smape", "eps"): (NOT_NEGATIVE, [0.0, 0.25, 1.0]),
+    ("cauchy", "scale"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
+    ("geman_mcclure", "scale"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
+    ("welsch", "scale"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
+    ("tukey_biweight", "scale"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
+    ("barron", "alpha"): (BELOW_INFINITY, [-np.inf, 0.0, 2.0]),
+    ("barron", "scale"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
+    ("tweedie_deviance", "power"): (POWER, [0.0, 1.5, 2.0]),
+    ("gaussian_nll", "variance"): (NOT_NEGATIVE, [0.25, 1.0, 2.0]),
+    ("gaussian_nll", "eps"): (NOT_NEGATIVE, [0.25, 1.0, 2.0]),
+    ("minkowski", "p"): (AT_LEAST_ONE, []),  # has no axes
+}
+
+# One, another that it is equal to, and what multiplies the other.
+SPECIAL_CASES: dict[str, tuple[Callable[..., Any], Callable[..., Any], float]] = {
+    "barron 2 is half of mse": (partial(ml.barron, alpha=2), ml.mse, 0.5),
+    "barron 1 is pseudo_huber": (partial(ml.barron, alpha=1), ml.pseudo_huber, 1.0),
+    "barron 0 is cauchy": (partial(ml.barron, alpha=0, scale=2), partial(ml.cauchy, scale=2), 1.0),
+    "barron -2 is geman_mcclure": (partial(ml.barron, alpha=-2), ml.geman_mcclure, 1.0),
+    "barron -inf is welsch": (partial(ml.barron, alpha=-np.inf), ml.welsch, 1.0),
+    "barron near 0 is cauchy": (partial(ml.barron, alpha=2.0**-50), ml.cauchy, 1.0),
+    "smooth_l1 is huber over beta": (
+        partial(ml.smooth_l1, beta=0.3),
+        partial(ml.huber, delta=0.3),
+        1 / 0.3,
+    ),
+    "huber of all is half of mse": (partial(ml.huber, delta=np.inf), ml.mse, 0.5),
+    "pinball of the median": (ml.pinball, ml.mae, 0.5),
+    "expectile of the mean": (ml.expectile, ml.mse, 0.5),
+    "minkowski 2 is the norm": (ml.minkowski, partial(ml.rmse, reduction="sum"), 1.0),
+    "minkowski 1 is the sum": (partial(ml.minkowski, p=1), partial(ml.mae, reduction="sum"), 1.0),
+    "epsilon 0 is mae": (partial(ml.epsilon_insensitive, epsilon=0), ml.mae, 1.0),
+    "tweedie 0 is mse": (ml.tweedie_deviance, ml.mse, 1.0),
+    "tweedie 1 is poisson": (partial(ml.tweedie_deviance, power=1), ml.poisson_deviance, 1.0),
+    "tweedie 2 is gamma": (partial(ml.tweedie_deviance, power=2), ml.gamma_deviance, 1.0),
+    "tweedie near 1": (
+        partial(ml.tweedie_deviance, power=1 + 2.0**-50),
+        ml.poisson_deviance,
+        1.0,
+    ),
+    "tukey of all is half of mse": (partial(ml.tukey_biweight, scale=1e9), ml.mse, 0.5),
+    "gaussian_nll of variance 1": (partial(ml.gaussian_nll, variance=1), ml.mse, 0.5),
+}
+
+
+class Peer(NamedTuple):
+    """A function of another package that computes the same, and what it is called with."""
+
+    name: str  # where it is, as a docstring says
+    ours: Callable[..., Any]
+    options: dict[str, Any] = {}  # noqa: RUF012  read alone
+
+
+# Rows for each peer that a docstring names; test_peers.py knows how each package is called.
+PEERS = [
+    Peer("keras.losses.cosine_similarity", lambda y, t: ml.cosine_distance(y, t) - 1),
+    Peer("keras.losses.huber", ml.huber),
+    Peer("keras.losses.log_cosh", ml.log_cosh),
+    Peer("keras.losses.mean_absolute_error", ml.mae),
+    Peer("keras.losses.mean_absolute_percentage_error", lambda y, t: 100 * ml.mape(y, t, eps=1e-7)),
+    Peer("keras.losses.mean_squared_error", ml.mse),
+    Peer("keras.losses.mean_squared_logarithmic_error", ml.msle),
+    Peer("keras.losses.poisson", lambda y, t: ml.poisson_nll(y + 1e-7, t, log_input=False) - 1e-7),
+    Peer("optax.cosine_distance", ml.cosine_distance),
+    Peer("optax.huber_loss", partial(ml.huber, delta=0.7), {"delta": 0.7}),
+    Peer("optax.l2_loss", lambda y, t: ml.sse(y, t) / t.size),
+    Peer("optax.log_cosh", ml.log_cosh),
+    Peer("optax.squared_error", ml.mse),
+    Peer("scipy.spatial.distance.cosine", ml.cosine_distance),
+    Peer("scipy.spatial.distance.minkowski", partial(ml.minkowski, p=3), {"p": 3}),
+    Peer("scipy.special.pseudo_huber", partial(ml.pseudo_huber, delta=0.7), {"delta": 0.7}),
+    Peer("sklearn.metrics.mean_absolute_error", ml.mae),
+    Peer("sklearn.metrics.mean_absolute_percentage_error", ml.mape),
+    Peer("sklearn.metrics.mean_gamma_deviance", ml.gamma_deviance),
+    Peer("sklearn.metrics.mean_pinball_loss", partial(ml.pinball, q=0.8), {"alpha": 0.8}),
+    Peer("sklearn.metrics.mean_poisson_deviance", ml.poisson_deviance),
+    Peer("sklearn.metrics.mean_squared_error", ml.mse),
+    Peer("sklearn.metrics.mean_squared_log_error", ml.msle),
+    *[
+        Peer(
+            "sklearn.metrics.mean_tweedie_deviance",
+            partial(ml.tweedie_deviance, power=power),
+            {"power": power},
+        )
+        for power in (-1.5, 0, 1, 1.5, 2, 3)
+    ],
+    # One root for each output.
+    Peer("sklearn.metrics.root_mean_squared_error", partial(ml.rmse, axis=0)),
+    Peer("sklearn.metrics.root_mean_squared_log_error", partial(ml.rmsle, axis=0)),
+    Peer(
+        "torch.nn.functional.cosine_similarity",
+        lambda y, t: 1 - ml.cosine_distance(y, t),
+        {"dim": -1},
+    ),
+    Peer(
+        "torch.nn.functional.gaussian_nll_loss",
+        partial(ml.gaussian_nll, variance=0.7, full=True),
+        {"var": 0.7, "full": True},
+    ),
+    Peer("torch.nn.functional.huber_loss", partial(ml.huber, delta=0.7), {"delta": 0.7}),
+    Peer("torch.nn.functional.l1_loss", ml.mae),
+    Peer("torch.nn.functional.mse_loss", ml.mse),
+    Peer(
+        "torch.nn.functional.poisson_nll_loss", partial(ml.poisson_nll, full=True), {"full": True}
+    ),
+    Peer(
+        "torch.nn.functional.poisson_nll_loss",
+        lambda y, t: ml.poisson_nll(y + 1e-8, t, log_input=False) - 1e-8,
+        {"log_input": False},
+    ),
+    Peer("torch.nn.functional.smooth_l1_loss", partial(ml.smooth_l1, beta=0.7), {"beta": 0.7}),
+    Peer("torchmetrics.functional.log_cosh_error", partial(ml.log_cosh, axis=0)),
+    Peer("torchmetrics.functional.mean_absolute_error", ml.mae),
+    Peer("torchmetrics.functional.mean_absolute_percentage_error", partial(ml.mape, eps=1.17e-6)),
+    Peer("torchmetrics.functional.mean_squared_error", ml.mse),
+    Peer("torchmetrics.functional.mean_squared_error", ml.rmse, {"squared": False}),
+    Peer("torchmetrics.functional.mean_squared_log_error", ml.msle),
+    Peer("torchmetrics.functional.minkowski_distance", partial(ml.minkowski, p=2.5), {"p": 2.5}),
+    Peer(
+        "torchmetrics.functional.symmetric_mean_absolute_percentage_error",
+        partial(ml.smape, eps=1.17e-6),
+    ),
+    *[
+        Peer(
+            "torchmetrics.functional.tweedie_deviance_score",
+            partial(ml.tweedie_deviance, power=power),
+            {"power": power},
+        )
+        for power in (0, 1, 1.5, 2, 3)
+    ],
+    Peer("torchmetrics.functional.weighted_mean_absolute_percentage_error", ml.wmape),
+]
+
 
 # Every loss as a caller has it, those that are no sums over elements included.
 FUNCTIONS: dict[str, Any] = {
@@ -220,7 +378,7 @@ def cubic_slope(xp: Any, prediction: Any, target: Any, scale: Any = 1.0) -> Any:
 
 
 # A custom loss.
-made = ml.make_loss(cubic, cubic_slope)
+made = ml.make_loss(cubic, cubic_slope, bounds={"scale": "(0, inf)"})
 
 # One of each kind, for what does not depend on the formula: squares, sums, norms, with a parameter
 # and without.
@@ -277,6 +435,6 @@ def expected(
     return value if keepdims else np.squeeze(value, axis=axis), gradient
 
 
-def every(table: dict[str, Loss]) -> pytest.MarkDecorator:
+def every(table: dict[str, Row]) -> pytest.MarkDecorator:
     """Run a test for each loss of a table, by its name."""
     return pytest.mark.parametrize("name", table)

@@ -11,7 +11,9 @@ import torch
 import multiloss as ml
 from engines import enable_x64
 from losses import LOSSES, elements, every, expected
-from test_edges import EXTREMES, OF_RESIDUALS, exact, residuals
+from test_extremes import EXTREMES, OF_RESIDUALS, exact, residuals
+
+NEEDS = "engines"
 
 pytestmark = pytest.mark.slow
 

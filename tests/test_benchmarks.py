@@ -10,6 +10,8 @@ import report
 from timing import interleave
 from workload import OURS, Workload
 
+NEEDS = "peers"
+
 
 @pytest.fixture(scope="module")
 def workloads() -> list[Workload]:

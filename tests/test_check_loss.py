@@ -11,6 +11,8 @@ import multiloss as ml
 from losses import FUNCTIONS
 from multiloss.testing import check_loss
 
+NEEDS = "engines"
+
 pytestmark = pytest.mark.slow
 
 

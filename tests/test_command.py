@@ -15,6 +15,8 @@ import multiloss as ml
 from losses import FUNCTIONS
 from multiloss.__main__ import definition, losses, main, peers, signature
 
+NEEDS = "peers"
+
 ROOT = Path(__file__).parent.parent
 
 

@@ -1,15 +1,18 @@
 """make_loss: a custom loss is a loss like any other."""
 
 import inspect
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
 import multiloss as ml
-from engines import Engine
+from engines import Library
 from losses import cubic, made
 from multiloss._typing import OPTION_NAMES
+
+pytestmark = pytest.mark.family
 
 PREDICTION = np.array([[0.5, -1.25, 3.0], [2.0, 0.0, -0.75]])
 TARGET = np.array([[1.0, -1.0, 0.5], [2.0, -3.0, 0.75]])
@@ -20,7 +23,7 @@ without_slope = ml.make_loss(cubic)
 DIFFERENTIATING = ("torch", "jax", "jax-x64")
 
 
-def test_every_option(engine: Engine) -> None:
+def test_every_option(engine: Library) -> None:
     weight, mask = np.array([[1.0, 2.0, 0.5]]), np.array([[True], [False]])
     value, gradient = ml.value_and_grad(with_slope)(
         engine.array(PREDICTION),
@@ -38,7 +41,7 @@ def test_every_option(engine: Engine) -> None:
     np.testing.assert_allclose(engine.numpy(gradient), [slope, np.zeros(3)], rtol=1e-6)
 
 
-def test_without_a_slope(engine: Engine) -> None:
+def test_without_a_slope(engine: Library) -> None:
     operands = engine.array(PREDICTION), engine.array(TARGET)
     value = without_slope(*operands, scale=engine.array([[1.0, 2.0, 4.0]]))
     expected = np.mean(np.abs((PREDICTION - TARGET) / [[1, 2, 4]]) ** 3)
@@ -53,7 +56,7 @@ def test_without_a_slope(engine: Engine) -> None:
         ml.value_and_grad(without_slope)(*operands)
 
 
-def test_broadcast_prediction_without_a_slope(engine: Engine) -> None:
+def test_broadcast_prediction_without_a_slope(engine: Library) -> None:
     if engine.name not in DIFFERENTIATING:
         return
     row, target = engine.array(PREDICTION[0]), engine.array(TARGET)
@@ -63,7 +66,7 @@ def test_broadcast_prediction_without_a_slope(engine: Engine) -> None:
 
 
 @pytest.mark.slow
-def test_large_arrays(tuned_engine: Engine) -> None:
+def test_large_arrays(tuned_engine: Library) -> None:
     rng = np.random.default_rng(0)
     prediction, target = rng.standard_normal((2, 2000, 700))
     scale = rng.random((1, 700)) + 0.5
@@ -80,7 +83,7 @@ def test_large_arrays(tuned_engine: Engine) -> None:
     )
 
 
-def test_result_may_be_an_operand(engine: Engine) -> None:
+def test_result_may_be_an_operand(engine: Library) -> None:
     identity = ml.make_loss(
         lambda _xp, prediction, _target: prediction, lambda xp, y, _t: xp.ones_like(y)
     )
@@ -95,7 +98,7 @@ def test_result_may_be_an_operand(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (300, 400)], ids=str)
-def test_slope_may_be_an_operand(tuned_engine: Engine, shape: Any) -> None:
+def test_slope_may_be_an_operand(tuned_engine: Library, shape: Any) -> None:
     product = ml.make_loss(lambda _xp, y, t: y * t, lambda _xp, _y, t: t)
     given = np.arange(np.prod(shape), dtype=float).reshape(shape) % 7
     prediction, target = tuned_engine.array(given), tuned_engine.array(given)
@@ -156,7 +159,7 @@ def test_parameter_named_as_an_option() -> None:
     ],
     ids=["reduced", "number"],
 )
-def test_value_of_the_wrong_shape(engine: Engine, value: Any, message: str) -> None:
+def test_value_of_the_wrong_shape(engine: Library, value: Any, message: str) -> None:
     with pytest.raises(ValueError, match="one number for each element") as raised:
         ml.make_loss(value)(engine.array(PREDICTION), engine.array(TARGET))
     assert message in str(raised.value)
@@ -171,8 +174,8 @@ def test_signature_is_that_of_the_losses_of_the_package() -> None:
         with_slope([1.0], [1.0], mask=[True])
 
 
-@pytest.mark.parametrize("size", [10, 8191, 8192, 2**20 + 1], ids=str)
-def test_wrong_slope_shows_at_no_size_or_at_each(tuned_engine: Engine, size: int) -> None:
+@pytest.mark.parametrize("size", [10, 2**15 - 1, 2**15, 2**21 + 1], ids=str)
+def test_wrong_slope_shows_at_no_size_or_at_each(tuned_engine: Library, size: int) -> None:
     wrong = ml.make_loss(lambda _xp, y, t: (y - t) ** 2, lambda _xp, y, t: 3 * (y - t))
     given = np.linspace(1.0, 2.0, size)
     prediction, zeros = tuned_engine.array(given), tuned_engine.array(np.zeros(size))
@@ -189,3 +192,41 @@ def test_wrong_slope_shows_at_no_size_or_at_each(tuned_engine: Engine, size: int
 
         found = jax.grad(wrong)(prediction, zeros, reduction="sum")
         np.testing.assert_allclose(found, 2 * given, rtol=1e-6)
+
+
+INTERVALS = {
+    # The interval, numbers in it, and numbers that are not.
+    "(0, inf)": ([1e-300, 5.0], [0.0, -1.0, np.inf, np.nan]),
+    "[0, 1]": ([0.0, 0.5, 1.0], [-1e-9, 1.001, np.nan]),
+    "(-inf,2]": ([-1e300, 2.0], [2.001, -np.inf]),
+}
+
+
+@pytest.mark.parametrize(("interval", "numbers"), INTERVALS.items(), ids=INTERVALS)
+def test_bounds_of_parameters(engine: Library, interval: str, numbers: Any) -> None:
+    inside, outside = numbers
+    loss = ml.make_loss(lambda xp, y, t, c: xp.abs(y - t) + c, bounds={"c": interval})
+    one, zero = engine.array([1.0]), engine.array([0.0])
+    for number in inside:
+        result = loss(one, zero, c=number)
+        np.testing.assert_allclose(engine.numpy(result), 1.0 + number, rtol=1e-6)
+    for number in outside:
+        with pytest.raises(
+            ValueError, match=re.escape(f"c={number!r} is out of bounds; pass a nu")
+        ):
+            loss(one, zero, c=number)
+        column = engine.array([number])
+        assert np.isnan(engine.numpy(loss(one, zero, c=column, reduction="none")))
+
+
+@pytest.mark.parametrize("interval", ["0, 1", "[a, b]", "(1)", "", (0, 1), None], ids=str)
+def test_no_interval(interval: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"is no interval; write one as '\(0, inf\)' or '\[0, 1\]'"
+    ):
+        ml.make_loss(cubic, bounds={"scale": interval})
+
+
+def test_bounds_of_no_parameter() -> None:
+    with pytest.raises(ValueError, match="bounds has delta, which is no parameter of cubic"):
+        ml.make_loss(cubic, bounds={"delta": "[0, 1]"})

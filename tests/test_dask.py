@@ -10,6 +10,8 @@ import pytest
 
 import multiloss as ml
 
+NEEDS = "engines"
+
 
 @pytest.fixture(autouse=True)
 def count() -> Iterator[list[int]]:

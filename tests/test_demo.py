@@ -11,6 +11,8 @@ import demo
 import digits
 import picture
 
+NEEDS = "peers"
+
 pytestmark = pytest.mark.slow
 
 

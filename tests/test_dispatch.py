@@ -16,6 +16,8 @@ import multiloss as ml
 from engines import ENGINES, strategies_of
 from losses import made
 
+NEEDS = "engines"
+
 
 def tensor(*shape: int, dtype: torch.dtype = torch.float32, tracked: bool = False) -> torch.Tensor:
     generator = torch.Generator().manual_seed(len(shape))

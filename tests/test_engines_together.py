@@ -15,6 +15,8 @@ import torch
 import multiloss as ml
 from engines import ENGINES
 
+NEEDS = "engines"
+
 OTHERS = ("torch", "jax", "strict", "dask")
 LIBRARIES = {"strict": "array_api_strict"}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import multiloss as ml
-from engines import Engine
+from engines import Library
 from losses import KINDS
 
 CHECKED = ("mse", "sse", "huber")
@@ -28,7 +28,7 @@ def raises(kind: type[Exception], *parts: str) -> Any:
     [((4,), (4, 1)), ((4,), (3,)), ((4, 1), (1, 4)), ((), (1,)), ((2, 3), (3,))],
     ids=str,
 )
-def test_unequal_shapes(engine: Engine, loss: Any, prediction: Any, target: Any) -> None:
+def test_unequal_shapes(engine: Library, loss: Any, prediction: Any, target: Any) -> None:
     with raises(
         ValueError,
         f"prediction has the shape {prediction}",
@@ -39,13 +39,13 @@ def test_unequal_shapes(engine: Engine, loss: Any, prediction: Any, target: Any)
 
 
 @losses
-def test_shapes_that_do_not_broadcast(engine: Engine, loss: Any) -> None:
+def test_shapes_that_do_not_broadcast(engine: Library, loss: Any) -> None:
     with raises(ValueError, "(4,)", "(3,)", "do not broadcast"):
         loss(engine.array(np.zeros(4)), engine.array(np.zeros(3)), broadcast=True)
 
 
 @losses
-def test_number_as_prediction_of_an_array(engine: Engine, loss: Any) -> None:
+def test_number_as_prediction_of_an_array(engine: Library, loss: Any) -> None:
     with raises(ValueError, "prediction has the shape ()", "target has the shape (2,)"):
         loss(0.5, engine.array([1.0, 2.0]))
 
@@ -64,7 +64,7 @@ def test_number_as_prediction_of_an_array(engine: Engine, loss: Any) -> None:
     ids=str,
 )
 def test_weight_and_mask_shapes(
-    engine: Engine, loss: Any, role: str, shape: Any, hint: str
+    engine: Library, loss: Any, role: str, shape: Any, hint: str
 ) -> None:
     array = engine.array(np.ones(shape), "bool" if role == "where" else "float64")
     operand = engine.array(np.zeros((4, 3)))
@@ -73,14 +73,14 @@ def test_weight_and_mask_shapes(
 
 
 @losses
-def test_mask_that_is_not_boolean(engine: Engine, loss: Any) -> None:
+def test_mask_that_is_not_boolean(engine: Library, loss: Any) -> None:
     operand = engine.array([1.0, 2.0])
     with raises(TypeError, "where has the dtype", "int32", "where != 0"):
         loss(operand, operand, where=engine.array([0, 1], "int32"))
 
 
 @losses
-def test_complex_weights(engine: Engine, loss: Any) -> None:
+def test_complex_weights(engine: Library, loss: Any) -> None:
     operand = engine.array([1.0, 2.0])
     with raises(TypeError, "weight has the dtype", "complex64", "pass real numbers"):
         loss(operand, operand, weight=engine.array([1j, 1], "complex64"))
@@ -98,33 +98,33 @@ def test_complex_weights(engine: Engine, loss: Any) -> None:
     ],
     ids=str,
 )
-def test_axis(engine: Engine, loss: Any, axis: Any, message: str) -> None:
+def test_axis(engine: Library, loss: Any, axis: Any, message: str) -> None:
     operand = engine.array(np.zeros((4, 3)))
     with raises(ValueError, message):
         loss(operand, operand, axis=axis)
 
 
 @losses
-def test_axis_of_a_scalar(engine: Engine, loss: Any) -> None:
+def test_axis_of_a_scalar(engine: Library, loss: Any) -> None:
     with raises(ValueError, "axis=0 is out of range: the loss has no axis"):
         loss(engine.array(1.0), engine.array(2.0), axis=0)
 
 
 @pytest.mark.parametrize("reduction", ["average", None, "Mean", 1, ["mean"]], ids=str)
-def test_unknown_reduction(engine: Engine, reduction: Any) -> None:
+def test_unknown_reduction(engine: Library, reduction: Any) -> None:
     operand = engine.array([1.0])
     with raises(ValueError, f"reduction={reduction!r} is unknown", "'mean', 'sum', 'none'"):
         ml.mse(operand, operand, reduction=reduction)
 
 
 @pytest.mark.parametrize("empty", [None, "nan", [0.0]], ids=str)
-def test_empty_that_is_no_number(engine: Engine, empty: Any) -> None:
+def test_empty_that_is_no_number(engine: Library, empty: Any) -> None:
     operand = engine.array([1.0])
     with raises(ValueError, f"empty={empty!r} is not a number"):
         ml.mse(operand, operand, empty=empty)
 
 
-def test_axis_without_reduction(engine: Engine) -> None:
+def test_axis_without_reduction(engine: Library) -> None:
     operand = engine.array([1.0])
     with raises(ValueError, "reduction='none' reduces over no axis", "axis=0"):
         ml.mse(operand, operand, reduction="none", axis=0)
@@ -155,7 +155,7 @@ UNREADABLE: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     ],
 )
 def test_what_is_no_array(
-    engine: Engine, loss: Any, role: str, make: Any, parts: tuple[str, ...]
+    engine: Library, loss: Any, role: str, make: Any, parts: tuple[str, ...]
 ) -> None:
     operands = {"prediction": engine.array([1.0]), "target": engine.array([1.0]), role: make()}
     with raises(TypeError, role, *parts):
@@ -181,7 +181,7 @@ def test_options_are_keywords() -> None:
 
 
 @pytest.mark.parametrize("role", ["target", "delta", "empty"])
-def test_integer_beyond_every_float(engine: Engine, role: str) -> None:
+def test_integer_beyond_every_float(engine: Library, role: str) -> None:
     operands: Any = {"prediction": engine.array([1.0]), "target": engine.array([1.0])}
     with raises(ValueError, f"{role} is an integer beyond the largest float; pass a float, or inf"):
         ml.huber(**{**operands, role: 10**400})
@@ -192,7 +192,7 @@ def test_prediction_beyond_every_float() -> None:
         ml.mse(10**400, 1.0)
 
 
-def test_list_that_holds_itself(engine: Engine) -> None:
+def test_list_that_holds_itself(engine: Library) -> None:
     endless: list[Any] = []
     endless.append(endless)
     with raises(TypeError, "target is nested more than 64 deep; make one array of it first"):
@@ -212,7 +212,7 @@ MODELS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
-def test_value_and_grad_of_a_model(engine: Engine, model: Any) -> None:
+def test_value_and_grad_of_a_model(engine: Library, model: Any) -> None:
     x, target = engine.array([[1.0, 2.0], [3.0, 4.0]]), engine.array([1.0, 2.0])
     weights = engine.array([0.5, 0.5])
     with raises(

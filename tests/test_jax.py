@@ -16,6 +16,8 @@ import multiloss as ml
 from engines import enable_x64
 from reference import REFERENCES, TARGET, Reference
 
+NEEDS = "engines"
+
 PREDICTION = np.array([[0.5, -1.25, 3.0], [2.0, 0.0, -0.75]], dtype=np.float32)
 TARGETS = np.array([[1.0, -1.0, 2.5], [2.0, -3.0, 0.75]], dtype=np.float32)
 MASK = np.array([[True, False, True], [False, False, False]])

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import multiloss as ml
-from engines import Engine
+from engines import Library
 from losses import KINDS, LOSSES, PREDICTION, TARGET, elements, every, expected
+
+pytestmark = pytest.mark.family
 
 # Every number is exact in float32, so the only rounding is that of the loss.
 WEIGHT = np.array([[1.0, 2.0, 0.5], [0.0, 3.0, 1.0], [0.25, 1.0, 1.0], [2.0, 2.0, 4.0]])
@@ -18,7 +20,7 @@ MEANS = {name: loss for name, loss in LOSSES.items() if loss.reduction == "mean"
 AVERAGES = {name: loss for name, loss in MEANS.items() if loss.exponent == 1.0}
 
 
-def close(engine: Engine, result: Any, reference: Any, name: str = "mse") -> None:
+def close(engine: Library, result: Any, reference: Any, name: str = "mse") -> None:
     """Check the engine, the shape and the values, to a few units in the last place."""
     if engine.array_type is not np.ndarray:
         assert isinstance(result, engine.array_type)
@@ -37,26 +39,26 @@ def close(engine: Engine, result: Any, reference: Any, name: str = "mse") -> Non
     )
 
 
-def operands(engine: Engine, name: str) -> tuple[Any, Any]:
+def operands(engine: Library, name: str) -> tuple[Any, Any]:
     prediction, target = LOSSES[name].operands()
     return engine.array(prediction), engine.array(target)
 
 
 @every(LOSSES)
-def test_definition(engine: Engine, name: str) -> None:
+def test_definition(engine: Library, name: str) -> None:
     result = LOSSES[name].function(*operands(engine, name))
     close(engine, result, expected(name)[0], name)
 
 
 @every(LOSSES)
-def test_gradient_is_the_slope_of_the_definition(engine: Engine, name: str) -> None:
+def test_gradient_is_the_slope_of_the_definition(engine: Library, name: str) -> None:
     value, gradient = ml.value_and_grad(LOSSES[name].function)(*operands(engine, name))
     close(engine, value, expected(name)[0], name)
     close(engine, gradient, expected(name)[1], name)
 
 
 @every(LOSSES)
-def test_every_dtype_has_the_same_loss_of_the_same_numbers(engine: Engine, name: str) -> None:
+def test_every_dtype_has_the_same_loss_of_the_same_numbers(engine: Library, name: str) -> None:
     loss = LOSSES[name]
     whole = tuple(np.ceil(each) for each in loss.operands())
     reference = engine.numpy(loss.function(*map(engine.array, whole)))
@@ -68,7 +70,7 @@ def test_every_dtype_has_the_same_loss_of_the_same_numbers(engine: Engine, name:
 
 
 @every(LOSSES)
-def test_perfect_prediction_has_no_loss_and_no_gradient(engine: Engine, name: str) -> None:
+def test_perfect_prediction_has_no_loss_and_no_gradient(engine: Library, name: str) -> None:
     loss = LOSSES[name]
     _, target = loss.operands()
     best = loss.best_prediction(target)
@@ -83,7 +85,7 @@ def test_perfect_prediction_has_no_loss_and_no_gradient(engine: Engine, name: st
 @every(LOSSES)
 @pytest.mark.parametrize("direction", [-1, 1])
 def test_moving_away_from_the_best_never_lowers_the_loss(
-    engine: Engine, name: str, direction: int
+    engine: Library, name: str, direction: int
 ) -> None:
     loss = LOSSES[name]
     _, target = loss.operands()
@@ -102,7 +104,7 @@ def test_moving_away_from_the_best_never_lowers_the_loss(
 
 
 @every(LOSSES)
-def test_weights_multiply(engine: Engine, name: str) -> None:
+def test_weights_multiply(engine: Library, name: str) -> None:
     value, gradient = ml.value_and_grad(LOSSES[name].function)(
         *operands(engine, name), weight=engine.array(WEIGHT)
     )
@@ -111,7 +113,7 @@ def test_weights_multiply(engine: Engine, name: str) -> None:
 
 
 @every(AVERAGES)
-def test_sum_is_total_weight_times_mean(engine: Engine, name: str) -> None:
+def test_sum_is_total_weight_times_mean(engine: Library, name: str) -> None:
     weight = engine.array(WEIGHT)
     function = AVERAGES[name].function
     total = function(*operands(engine, name), weight=weight, reduction="sum")
@@ -120,7 +122,7 @@ def test_sum_is_total_weight_times_mean(engine: Engine, name: str) -> None:
 
 
 @every(LOSSES)
-def test_order_of_elements_does_not_matter(engine: Engine, name: str) -> None:
+def test_order_of_elements_does_not_matter(engine: Library, name: str) -> None:
     prediction, target = LOSSES[name].operands()
     there = LOSSES[name].function(engine.array(prediction), engine.array(target))
     back = LOSSES[name].function(engine.array(prediction[::-1]), engine.array(target[::-1]))
@@ -131,7 +133,7 @@ def test_order_of_elements_does_not_matter(engine: Engine, name: str) -> None:
 @pytest.mark.parametrize("poison", [np.nan, np.inf], ids=str)
 @pytest.mark.parametrize("poisoned", ["prediction", "target", "weight"])
 def test_masked_elements_reach_neither_value_nor_gradient(
-    engine: Engine, name: str, poison: float, poisoned: str
+    engine: Library, name: str, poison: float, poisoned: str
 ) -> None:
     prediction, target = LOSSES[name].operands()
     arrays = {"prediction": prediction, "target": target, "weight": WEIGHT}
@@ -145,7 +147,7 @@ def test_masked_elements_reach_neither_value_nor_gradient(
 
 
 @every(LOSSES)
-def test_nan_propagates(engine: Engine, name: str) -> None:
+def test_nan_propagates(engine: Library, name: str) -> None:
     prediction, target = engine.array([1.0, np.nan]), engine.array([1.0, 0.5])
     for y, t in ((prediction, target), (target, prediction)):
         value, gradient = ml.value_and_grad(LOSSES[name].function)(y, t)
@@ -154,7 +156,7 @@ def test_nan_propagates(engine: Engine, name: str) -> None:
 
 
 @every(LOSSES)
-def test_inputs_are_never_modified(engine: Engine, name: str) -> None:
+def test_inputs_are_never_modified(engine: Library, name: str) -> None:
     prediction, target = LOSSES[name].operands()
     arrays = {
         "prediction": engine.array(prediction),
@@ -171,7 +173,7 @@ def test_inputs_are_never_modified(engine: Engine, name: str) -> None:
 
 
 @every(KINDS)
-def test_whole_weights_repeat_elements(engine: Engine, name: str) -> None:
+def test_whole_weights_repeat_elements(engine: Library, name: str) -> None:
     counts = [2, 0, 1]
     weighted = KINDS[name].function(
         engine.array(PREDICTION[0]), engine.array(TARGET[0]), weight=engine.array(counts, "int64")
@@ -186,7 +188,7 @@ def test_whole_weights_repeat_elements(engine: Engine, name: str) -> None:
 @pytest.mark.parametrize("axis", [0, -1, (0,), (1, 0), ()], ids=str)
 @pytest.mark.parametrize("keepdims", [False, True], ids=["", "keepdims"])
 def test_axis_and_keepdims_follow_the_standard(
-    engine: Engine, name: str, axis: Any, keepdims: bool
+    engine: Library, name: str, axis: Any, keepdims: bool
 ) -> None:
     result = KINDS[name].function(*operands(engine, name), axis=axis, keepdims=keepdims)
     close(engine, result, expected(name, axis=axis, keepdims=keepdims)[0], name)
@@ -194,7 +196,7 @@ def test_axis_and_keepdims_follow_the_standard(
 
 @every(KINDS)
 @pytest.mark.parametrize("axis", [0, -1, (1, 0)], ids=str)
-def test_axis_with_weights_equals_slice_by_slice(engine: Engine, name: str, axis: Any) -> None:
+def test_axis_with_weights_equals_slice_by_slice(engine: Library, name: str, axis: Any) -> None:
     weight = WEIGHT[:, :1] + 1
     result, gradient = ml.value_and_grad(KINDS[name].function)(
         *operands(engine, name), weight=engine.array(weight), axis=axis
@@ -204,7 +206,7 @@ def test_axis_with_weights_equals_slice_by_slice(engine: Engine, name: str, axis
 
 
 @every({name: loss for name, loss in KINDS.items() if loss.reduction == "mean"})
-def test_no_reduction_gives_the_elements(engine: Engine, name: str) -> None:
+def test_no_reduction_gives_the_elements(engine: Library, name: str) -> None:
     options = {"weight": engine.array(WEIGHT), "where": engine.array(MASK, "bool")}
     result = KINDS[name].function(*operands(engine, name), reduction="none", **options)
     weighted = np.where(MASK, WEIGHT * elements(name), 0.0)
@@ -212,7 +214,7 @@ def test_no_reduction_gives_the_elements(engine: Engine, name: str) -> None:
 
 
 @pytest.mark.parametrize("function", [ml.mse, ml.msle], ids=["mse", "msle"])
-def test_half_halves_value_and_gradient(engine: Engine, function: Any) -> None:
+def test_half_halves_value_and_gradient(engine: Library, function: Any) -> None:
     both = engine.array(np.abs(PREDICTION)), engine.array(np.abs(TARGET))
     whole, whole_gradient = ml.value_and_grad(function)(*both)
     half, half_gradient = ml.value_and_grad(function)(*both, half=True)
@@ -221,7 +223,7 @@ def test_half_halves_value_and_gradient(engine: Engine, function: Any) -> None:
 
 
 @every(KINDS)
-def test_mask_and_weights_of_size_one_stretch(engine: Engine, name: str) -> None:
+def test_mask_and_weights_of_size_one_stretch(engine: Library, name: str) -> None:
     result = KINDS[name].function(
         *operands(engine, name),
         weight=engine.array(WEIGHT[:1]),
@@ -232,7 +234,7 @@ def test_mask_and_weights_of_size_one_stretch(engine: Engine, name: str) -> None
 
 @every({name: loss for name, loss in KINDS.items() if loss.reduction == "mean"})
 @pytest.mark.parametrize("empty", [float("nan"), 0.0, -1.0], ids=str)
-def test_mean_of_nothing(engine: Engine, name: str, empty: float) -> None:
+def test_mean_of_nothing(engine: Library, name: str, empty: float) -> None:
     function = ml.value_and_grad(KINDS[name].function)
     nothing = engine.array(np.zeros((0, 3)))
     value, gradient = function(nothing, nothing, empty=empty)
@@ -248,7 +250,7 @@ def test_mean_of_nothing(engine: Engine, name: str, empty: float) -> None:
 
 
 @every({name: KINDS[name] for name in ("mse", "rmse")})
-def test_weights_that_sum_to_zero_are_a_mean_of_nothing(engine: Engine, name: str) -> None:
+def test_weights_that_sum_to_zero_are_a_mean_of_nothing(engine: Library, name: str) -> None:
     value, gradient = ml.value_and_grad(KINDS[name].function)(
         engine.array([1.0, 2.0]),
         engine.array([0.0, 0.0]),
@@ -260,7 +262,7 @@ def test_weights_that_sum_to_zero_are_a_mean_of_nothing(engine: Engine, name: st
 
 
 @every({name: KINDS[name] for name in ("mse", "rmse", "mae")})
-def test_gradient_of_a_mean_of_nothing_is_zero_beside_nan(engine: Engine, name: str) -> None:
+def test_gradient_of_a_mean_of_nothing_is_zero_beside_nan(engine: Library, name: str) -> None:
     prediction = engine.array([[np.nan, 1.0], [2.0, 1.0]])
     weight = engine.array([[0.0, 1.0], [0.0, 1.0]])
     zeros = engine.array(np.zeros((2, 2)))
@@ -271,7 +273,7 @@ def test_gradient_of_a_mean_of_nothing_is_zero_beside_nan(engine: Engine, name: 
     assert np.all(engine.numpy(gradient)[:, 0] == 0.0)
 
 
-def test_sum_of_nothing_is_zero(engine: Engine) -> None:
+def test_sum_of_nothing_is_zero(engine: Library) -> None:
     nothing = engine.array(np.zeros((3, 0)))
     close(engine, ml.sse(nothing, nothing), 0.0)
     close(engine, ml.sse(nothing, nothing, axis=1), np.zeros(3))
@@ -280,7 +282,7 @@ def test_sum_of_nothing_is_zero(engine: Engine) -> None:
 
 
 @every({name: KINDS[name] for name in ("mse", "sse", "rmse", "mae", "huber")})
-def test_inf_propagates(engine: Engine, name: str) -> None:
+def test_inf_propagates(engine: Library, name: str) -> None:
     prediction = engine.array([1.0, np.inf])
     close(engine, KINDS[name].function(prediction, engine.array([1.0, 0.0])), np.inf)
     assert np.isnan(engine.numpy(KINDS[name].function(prediction, prediction)))

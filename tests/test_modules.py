@@ -11,6 +11,8 @@ import multiloss as ml
 from losses import FUNCTIONS, made
 from multiloss.torch import MSELoss, RegressionLoss, SSELoss
 
+NEEDS = "engines"
+
 PREDICTION, TARGET = torch.tensor([0.5, 3.0]), torch.tensor([1.0, 1.0])
 
 

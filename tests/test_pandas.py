@@ -7,6 +7,8 @@ import torch
 
 import multiloss as ml
 
+NEEDS = "engines"
+
 
 def test_series_and_frames() -> None:
     frame = pd.DataFrame({"y": [0.5, 3.0], "t": [1, 1]})

@@ -2,58 +2,23 @@
 
 import re
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 
 import multiloss as ml
-from engines import Engine
+from engines import Library
+from losses import PARAMETERS, Bounds
 from multiloss.__main__ import losses
 from multiloss._planning.options import REQUIRED, keywords_of
 from multiloss._typing import OPTION_NAMES, Options
 
+pytestmark = pytest.mark.family
+
 PREDICTION = np.array([[0.5, -1.25, 3.0], [2.0, 0.0, -0.75]])
 TARGET = np.array([[1.0, -1.0, 0.5], [2.0, -3.0, 0.75]])
 
-
-class Domain(NamedTuple):
-    """Numbers that a parameter takes, at the bounds too, and numbers that it does not."""
-
-    inside: tuple[float, ...]
-    outside: tuple[float, ...]
-
-
-POSITIVE = Domain((1e-30, 1.0, np.inf), (0.0, -1e-30, np.nan))
-FINITE_POSITIVE = Domain((1e-30, 1e30), (0.0, -1.0, np.inf, np.nan))
-NOT_NEGATIVE = Domain((0.0, 1e30), (-1e-30, np.nan))
-FRACTION = Domain((0.0, 0.5, 1.0), (-1e-3, 1.001, np.nan))
-AT_LEAST_ONE = Domain((1.0, 1e6), (0.999, np.inf, np.nan))
-BELOW_INFINITY = Domain((-np.inf, 0.0, 2.0, 1e3), (np.inf, np.nan))
-POWER = Domain((-3.0, 0.0, 1.0, 2.5), (1e-3, 0.999, np.inf, -np.inf, np.nan))
-
-# The domain of each parameter of each loss, and a value for each of three columns. A loss whose
-# parameters are not here fails a test.
-PARAMETERS: dict[tuple[str, str], tuple[Domain, list[float]]] = {
-    ("huber", "delta"): (POSITIVE, [0.25, 1.0, 2.0]),
-    ("smooth_l1", "beta"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
-    ("pseudo_huber", "delta"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
-    ("pinball", "q"): (FRACTION, [0.1, 0.5, 0.9]),
-    ("expectile", "q"): (FRACTION, [0.1, 0.5, 0.9]),
-    ("epsilon_insensitive", "epsilon"): (NOT_NEGATIVE, [0.0, 0.25, 1.0]),
-    ("mape", "eps"): (NOT_NEGATIVE, [0.0, 0.25, 1.0]),
-    ("smape", "eps"): (NOT_NEGATIVE, [0.0, 0.25, 1.0]),
-    ("cauchy", "scale"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
-    ("geman_mcclure", "scale"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
-    ("welsch", "scale"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
-    ("tukey_biweight", "scale"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
-    ("barron", "alpha"): (BELOW_INFINITY, [-np.inf, 0.0, 2.0]),
-    ("barron", "scale"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
-    ("tweedie_deviance", "power"): (POWER, [0.0, 1.5, 2.0]),
-    ("gaussian_nll", "variance"): (NOT_NEGATIVE, [0.25, 1.0, 2.0]),
-    ("gaussian_nll", "eps"): (NOT_NEGATIVE, [0.25, 1.0, 2.0]),
-    ("minkowski", "p"): (AT_LEAST_ONE, []),  # has no axes
-}
 # The keywords that are no number.
 SWITCHES = {"full", "half", "log_input", *OPTION_NAMES}
 
@@ -79,7 +44,7 @@ def test_every_parameter_is_here() -> None:
     [(*key, domain) for key, (domain, _) in PARAMETERS.items()],
     ids=map("-".join, PARAMETERS),
 )
-def test_numbers_within_and_out_of_bounds(loss: str, parameter: str, domain: Domain) -> None:
+def test_numbers_within_and_out_of_bounds(loss: str, parameter: str, domain: Bounds) -> None:
     function = loss_with(loss, parameter)
     for number in domain.inside:
         assert not np.isnan(function([1.5], [1.0], **{parameter: number}))
@@ -101,7 +66,7 @@ parameters = pytest.mark.parametrize(
 )
 
 
-def operands(engine: Engine, function: Any) -> tuple[Any, Any]:
+def operands(engine: Library, function: Any) -> tuple[Any, Any]:
     if function is ml.tweedie_deviance:
         return engine.array(np.abs(PREDICTION) + 0.5), engine.array(np.abs(TARGET) + 0.5)
     return engine.array(PREDICTION), engine.array(TARGET)
@@ -109,7 +74,7 @@ def operands(engine: Engine, function: Any) -> tuple[Any, Any]:
 
 @parameters
 def test_one_for_each_column(
-    engine: Engine, function: Any, name: str, columns: list[float], bad: float
+    engine: Library, function: Any, name: str, columns: list[float], bad: float
 ) -> None:
     del bad
     prediction, target = operands(engine, function)
@@ -125,7 +90,7 @@ def test_one_for_each_column(
 
 @parameters
 def test_array_out_of_bounds_gives_nan(
-    engine: Engine, function: Any, name: str, columns: list[float], bad: float
+    engine: Library, function: Any, name: str, columns: list[float], bad: float
 ) -> None:
     prediction, target = operands(engine, function)
     value, gradient = ml.value_and_grad(function)(
@@ -139,7 +104,7 @@ def test_array_out_of_bounds_gives_nan(
 
 @parameters
 def test_masked_parameters_do_not_leak(
-    engine: Engine, function: Any, name: str, columns: list[float], bad: float
+    engine: Library, function: Any, name: str, columns: list[float], bad: float
 ) -> None:
     prediction, target = operands(engine, function)
     where = engine.array([[True, False, True]], "bool")
@@ -156,7 +121,7 @@ def test_masked_parameters_do_not_leak(
 
 @parameters
 def test_every_way_to_give_a_number(
-    engine: Engine, function: Any, name: str, columns: list[float], bad: float
+    engine: Library, function: Any, name: str, columns: list[float], bad: float
 ) -> None:
     del bad
     number = columns[2]
@@ -171,7 +136,7 @@ def test_every_way_to_give_a_number(
         np.testing.assert_allclose(engine.numpy(result), engine.numpy(expected), rtol=rtol)
 
 
-def test_number_takes_no_part_in_promotion(engine: Engine) -> None:
+def test_number_takes_no_part_in_promotion(engine: Library) -> None:
     single = engine.array([1.0, 2.0], "float32")
     for delta in (0.5, np.float64(0.5), 1):
         assert engine.dtype_name(ml.huber(single, single, delta=delta)) == "float32"
@@ -186,7 +151,7 @@ def test_number_takes_no_part_in_promotion(engine: Engine) -> None:
     [((3,), "pass delta[None, :]"), ((2,), "pass delta[:, None]"), ((4, 1), "as many axes")],
     ids=str,
 )
-def test_shape_of_a_parameter(engine: Engine, shape: Any, hint: str) -> None:
+def test_shape_of_a_parameter(engine: Library, shape: Any, hint: str) -> None:
     prediction, target = operands(engine, ml.huber)
     with pytest.raises(ValueError, match="delta has the shape") as raised:
         ml.huber(prediction, target, delta=engine.array(np.ones(shape)))
@@ -194,13 +159,13 @@ def test_shape_of_a_parameter(engine: Engine, shape: Any, hint: str) -> None:
 
 
 @pytest.mark.parametrize("delta", [None, "1", 1j], ids=str)
-def test_parameter_that_is_no_number(engine: Engine, delta: Any) -> None:
+def test_parameter_that_is_no_number(engine: Library, delta: Any) -> None:
     prediction, target = operands(engine, ml.huber)
     with pytest.raises(TypeError, match="delta "):
         ml.huber(prediction, target, delta=delta)
 
 
-def test_exponent_of_a_norm_has_no_axes(engine: Engine) -> None:
+def test_exponent_of_a_norm_has_no_axes(engine: Library) -> None:
     prediction, target = operands(engine, ml.minkowski)
     with pytest.raises(ValueError, match="; pass one number, or a 0-d array"):
         ml.minkowski(prediction, target, p=engine.array([[1.0, 2.0, 3.0]]))
@@ -210,7 +175,7 @@ def test_exponent_of_a_norm_has_no_axes(engine: Engine) -> None:
     assert np.isnan(engine.numpy(ml.minkowski(prediction, target, p=engine.array(0.5))))
 
 
-def test_several_quantiles_at_once(engine: Engine) -> None:
+def test_several_quantiles_at_once(engine: Library) -> None:
     levels = [0.1, 0.5, 0.9]
     target = engine.array(TARGET[:, :1])
     result = ml.pinball(
@@ -260,7 +225,7 @@ def test_names_of_the_options() -> None:
     assert set(OPTION_NAMES) == Options.__optional_keys__
 
 
-def test_complex_numbers(engine: Engine) -> None:
+def test_complex_numbers(engine: Library) -> None:
     both = engine.array([1.0, 1j], "complex64")
     with pytest.raises(TypeError, match="huber of complex numbers is not defined; pass real ones"):
         ml.huber(both, both)

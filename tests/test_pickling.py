@@ -40,6 +40,8 @@ def test_a_loss_keeps_its_parameters() -> None:
     copy = pickle.loads(pickle.dumps(made))  # noqa: S301  made by the test
     assert copy([3.0], [1.0], scale=2.0) == 1.0
     assert ml.value_and_grad(copy)([3.0], [1.0], scale=2.0)[1].tolist() == [1.5]
+    with pytest.raises(ValueError, match="scale=0 is out of bounds"):
+        copy([3.0], [1.0], scale=0)
 
 
 def test_classes_of_arrays_are_not_kept_alive() -> None:

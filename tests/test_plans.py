@@ -17,6 +17,8 @@ import torch
 import multiloss as ml
 from engines import enable_x64
 
+NEEDS = "engines"
+
 HOME = str(Path(ml.__file__).parent)
 RNG = np.random.default_rng(0)
 Y, T, W = (RNG.random(64) for _ in range(3))

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.extra.numpy import array_shapes, arrays, mutually_broadcastable_shapes
 
 import multiloss as ml
-from engines import Engine
+from engines import Library
 
 pytestmark = pytest.mark.slow
 
@@ -69,13 +69,13 @@ def exact_sums(problem: dict[str, Any]) -> tuple[Fraction, Fraction, list[Fracti
     return sum(terms, Fraction(0)), sum(weights, Fraction(0)), slopes
 
 
-def on(engine: Engine, problem: dict[str, Any]) -> dict[str, Any]:
+def on(engine: Library, problem: dict[str, Any]) -> dict[str, Any]:
     return {role: engine.array(array, str(array.dtype)) for role, array in problem.items()}
 
 
 @EXAMPLES
 @given(problem=problems())
-def test_value_and_gradient(engine: Engine, problem: dict[str, Any]) -> None:
+def test_value_and_gradient(engine: Library, problem: dict[str, Any]) -> None:
     terms, total, slopes = exact_sums(problem)
     value, gradient = ml.value_and_grad(ml.mse)(**on(engine, problem))
     # No term is negative, so nothing cancels: at most 64 sums and a few products and quotients,
@@ -96,7 +96,7 @@ def test_value_and_gradient(engine: Engine, problem: dict[str, Any]) -> None:
 
 @EXAMPLES
 @given(problem=problems())
-def test_sum(engine: Engine, problem: dict[str, Any]) -> None:
+def test_sum(engine: Library, problem: dict[str, Any]) -> None:
     terms, _, slopes = exact_sums(problem)
     value, gradient = ml.value_and_grad(ml.sse)(**on(engine, problem))
     np.testing.assert_allclose(
@@ -113,7 +113,7 @@ def test_sum(engine: Engine, problem: dict[str, Any]) -> None:
 @EXAMPLES
 @given(shapes=mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3), data=st.data())
 def test_broadcasting_equals_broadcasting_beforehand(
-    engine: Engine, shapes: Any, data: st.DataObject
+    engine: Library, shapes: Any, data: st.DataObject
 ) -> None:
     prediction, target = (
         data.draw(arrays("float64", shape, elements=numbers("float64")))

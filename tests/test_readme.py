@@ -8,6 +8,8 @@ import pytest
 
 import multiloss as ml
 
+NEEDS = "engines"
+
 ROOT = Path(__file__).parent.parent
 KINDS = ("absolute", "direction", "likelihood", "robust", "squared")
 MODULES = (

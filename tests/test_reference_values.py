@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import multiloss as ml
-from engines import Engine
+from engines import Library
 from reference import REFERENCES, TARGET, Reference
 
 references = pytest.mark.parametrize(
@@ -28,7 +28,7 @@ calls = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 @references
 @calls
 def test_float64_within_two_units_in_the_last_place(
-    engine: Engine, reference: Reference, call: Any
+    engine: Library, reference: Reference, call: Any
 ) -> None:
     if not engine.has_float64:
         return_dtype, tolerance = "float32", 4 * float(np.finfo("float32").eps)
@@ -44,7 +44,7 @@ def test_float64_within_two_units_in_the_last_place(
 
 @references
 @calls
-def test_float32_within_a_few_eps(engine: Engine, reference: Reference, call: Any) -> None:
+def test_float32_within_a_few_eps(engine: Library, reference: Reference, call: Any) -> None:
     prediction = engine.array(reference.prediction, "float32")
     result = call(reference.loss, prediction, engine.array(TARGET, "float32"))
     assert engine.dtype_name(result) == "float32"

@@ -10,6 +10,8 @@ from torch.utils.checkpoint import checkpoint
 
 from losses import FUNCTIONS, domain_of
 
+NEEDS = "engines"
+
 # Few operators; one node of the graph; one node that computes in blocks.
 SIZES = {"small": (4, 3), "node": (100, 100), "blocks": (1100, 1000)}
 CALLS = [

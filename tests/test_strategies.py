@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 import multiloss as ml
-from engines import Engine, strategies_of
+from engines import Library, strategies_of
 from multiloss._engines import engine_of
 from multiloss._strategies.blocks import split
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.family]
 
 # Beyond every size from which on an engine changes its strategy, and no multiple of any block.
 RNG = np.random.default_rng(0)
@@ -63,7 +63,7 @@ def by_definition(prediction: Any, target: Any, options: Any, arrays: Any) -> tu
     return value, slopes / safe
 
 
-def large_strategy(engine: Engine, options: Any, arrays: Any = ()) -> str:
+def large_strategy(engine: Library, options: Any, arrays: Any = ()) -> str:
     """Return the strategy of a large loss without a gradient."""
     if engine.name.startswith("jax"):
         return "compiled"
@@ -72,7 +72,7 @@ def large_strategy(engine: Engine, options: Any, arrays: Any = ()) -> str:
     return "whole" if engine.name == "torch" else "blocks" if arrays else "squares"
 
 
-def check(engine: Engine, prediction: Any, target: Any, options: Any, **arrays: Any) -> None:
+def check(engine: Library, prediction: Any, target: Any, options: Any, **arrays: Any) -> None:
     chosen = {**options, **{role: engine.asarray(array) for role, array in arrays.items()}}
     with strategies_of(engine) as used:
         alone = ml.mse(prediction, target, **chosen)
@@ -94,7 +94,7 @@ def check(engine: Engine, prediction: Any, target: Any, options: Any, **arrays: 
 
 @layouts
 @options
-def test_large_arrays(tuned_engine: Engine, layout: Any, options: Any) -> None:
+def test_large_arrays(tuned_engine: Library, layout: Any, options: Any) -> None:
     prediction, target = (layout(tuned_engine.array(each)) for each in (PREDICTION, TARGET))
     check(tuned_engine, prediction, target, options)
 
@@ -103,7 +103,7 @@ def test_large_arrays(tuned_engine: Engine, layout: Any, options: Any) -> None:
 @options
 @pytest.mark.parametrize("expanded", [None, 0, -1], ids=["", "leading", "trailing"])
 def test_large_weighted_and_masked_arrays(
-    tuned_engine: Engine, layout: str, options: Any, expanded: int | None
+    tuned_engine: Library, layout: str, options: Any, expanded: int | None
 ) -> None:
     operands = (LAYOUTS[layout](tuned_engine.array(each)) for each in (PREDICTION, TARGET))
     prediction, target = operands
@@ -116,7 +116,7 @@ def test_large_weighted_and_masked_arrays(
 
 @pytest.mark.parametrize("dtype", ["float16", "uint8", "int32"])
 @options
-def test_large_arrays_that_are_converted(tuned_engine: Engine, dtype: str, options: Any) -> None:
+def test_large_arrays_that_are_converted(tuned_engine: Library, dtype: str, options: Any) -> None:
     prediction = tuned_engine.array(RNG.integers(0, 250, LARGE), dtype)
     target = tuned_engine.array(RNG.integers(0, 250, LARGE), "uint8")
     chosen = {**options, "where": tuned_engine.asarray(TARGET > 0)}
@@ -130,7 +130,7 @@ def test_large_arrays_that_are_converted(tuned_engine: Engine, dtype: str, optio
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 @options
-def test_large_complex_arrays(tuned_engine: Engine, options: Any, weighted: bool) -> None:
+def test_large_complex_arrays(tuned_engine: Library, options: Any, weighted: bool) -> None:
     dtype = "complex128" if tuned_engine.has_float64 else "complex64"
     prediction = tuned_engine.array(PREDICTION + 1j * TARGET, dtype)
     target = tuned_engine.array(TARGET - 2j, dtype)
@@ -145,7 +145,7 @@ def test_large_complex_arrays(tuned_engine: Engine, options: Any, weighted: bool
 
 
 @pytest.mark.parametrize("size", [10, 10_000, 2_000_000])
-def test_dtype_of_the_result_is_not_that_of_empty(tuned_engine: Engine, size: int) -> None:
+def test_dtype_of_the_result_is_not_that_of_empty(tuned_engine: Library, size: int) -> None:
     nothing = tuned_engine.array(np.zeros(size), "float32")
     empty = tuned_engine.array(3.0)
     value = ml.mse(nothing, nothing, weight=nothing, empty=empty)
@@ -154,7 +154,7 @@ def test_dtype_of_the_result_is_not_that_of_empty(tuned_engine: Engine, size: in
 
 
 @pytest.mark.parametrize("target", [0.5, "column", "row"])
-def test_large_broadcasting(tuned_engine: Engine, target: Any) -> None:
+def test_large_broadcasting(tuned_engine: Library, target: Any) -> None:
     prediction = tuned_engine.array(PREDICTION)
     wide: Any = target
     if target == "column":
@@ -173,7 +173,7 @@ def test_large_broadcasting(tuned_engine: Engine, target: Any) -> None:
     )
 
 
-def test_large_sums_in_single_precision_stay_accurate(tuned_engine: Engine) -> None:
+def test_large_sums_in_single_precision_stay_accurate(tuned_engine: Library) -> None:
     # 2²⁵ times 0.1²; one running sum in float32 would stop growing at 2²⁴ times an element.
     size = 2**25 if tuned_engine.array_type is np.ndarray else 2**22
     prediction = tuned_engine.array(np.full((size // 2, 2), 0.1), "float32")
@@ -219,7 +219,7 @@ FAMILY: dict[str, tuple[Any, dict[str, Any]]] = {
 @pytest.mark.parametrize(("loss", "options"), FAMILY.values(), ids=FAMILY)
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 def test_the_family_in_blocks(
-    tuned_engine: Engine,
+    tuned_engine: Library,
     loss: Any,
     options: Any,
     weighted: bool,

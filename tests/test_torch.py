@@ -17,6 +17,8 @@ import multiloss as ml
 from multiloss.torch import MSELoss, RegressionLoss, SSELoss
 from reference import REFERENCES, TARGET, Reference
 
+NEEDS = "engines"
+
 references = pytest.mark.parametrize(
     "reference", [pytest.param(each, id=name) for name, each in REFERENCES.items()]
 )

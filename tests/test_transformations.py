@@ -20,6 +20,8 @@ import multiloss as ml
 from engines import enable_x64
 from losses import FUNCTIONS, domain_of
 
+NEEDS = "engines"
+
 RNG = np.random.default_rng(0)
 PREDICTION, TARGET = RNG.standard_normal((2, 4, 3))
 Options = Callable[[Any], dict[str, Any]]

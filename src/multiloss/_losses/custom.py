@@ -1,9 +1,12 @@
 """Custom losses, each made of its value and its slope."""
 
 import inspect
+import operator
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import update_wrapper
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from multiloss._call import evaluate
@@ -25,7 +28,12 @@ class CustomLoss(Protocol):
         """Return the loss."""
 
 
-def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = None) -> CustomLoss:
+def make_loss(
+    value: Callable[..., Array],
+    slope: Callable[..., Array] | None = None,
+    *,
+    bounds: Mapping[str, str] = MappingProxyType({}),
+) -> CustomLoss:
     """Return a loss made of the value of one element, with every option, engine and strategy.
 
     Parameters
@@ -43,6 +51,10 @@ def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = 
         Takes the same, is as pure, and returns the derivative with respect to the prediction, for
         :func:`value_and_grad`. Without it, that needs an engine with automatic differentiation,
         which NumPy is not. Automatic differentiation itself goes by ``value``.
+    bounds : mapping of str to str, optional
+        For parameters by name, the interval of the numbers that are allowed, such as ``"(0, inf)"``
+        or ``"[0, 1]"``, with a bracket where the end belongs to it. A number outside raises, and an
+        array is NaN there. Without bounds, every number but NaN is allowed.
 
     Returns
     -------
@@ -55,7 +67,8 @@ def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = 
     TypeError
         If ``value`` cannot be called with three arguments.
     ValueError
-        If a parameter has the name of an option.
+        If a parameter has the name of an option, and if ``bounds`` names no parameter, or holds no
+        interval.
 
     Examples
     --------
@@ -64,7 +77,7 @@ def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = 
     ...     return ((prediction - target) / scale) ** 4
     >>> def quartic_slope(xp, prediction, target, scale=1.0):
     ...     return 4 / scale * ((prediction - target) / scale) ** 3
-    >>> loss = ml.make_loss(quartic, quartic_slope)
+    >>> loss = ml.make_loss(quartic, quartic_slope, bounds={"scale": "(0, inf)"})
     >>> loss([1.0, 4.0], [0.0, 2.0], scale=2.0)
     np.float64(0.53125)
     >>> ml.value_and_grad(loss)([1.0, 4.0], [0.0, 2.0], reduction="sum")
@@ -75,27 +88,36 @@ def make_loss(value: Callable[..., Array], slope: Callable[..., Array] | None = 
             raise TypeError(
                 f"make_loss takes functions of xp, prediction and target, got {function!r}"
             )
-    return _CustomLoss(value, slope)
+    return _CustomLoss(value, slope, bounds)
 
 
 class _CustomLoss:
     """What make_loss() returns: a class, so that it can be pickled."""
 
-    def __init__(self, value: Callable[..., Array], slope: Callable[..., Array] | None) -> None:
+    def __init__(
+        self,
+        value: Callable[..., Array],
+        slope: Callable[..., Array] | None,
+        bounds: Mapping[str, str],
+    ) -> None:
         update_wrapper(self, value)
         # Set by the line before; the signature would be that of the function.
         del self.__wrapped__  # type: ignore[attr-defined]  # ditto
         name = getattr(value, "__name__", type(value).__name__)
         self.__name__ = name
         self.__qualname__ = str(getattr(value, "__qualname__", name))
-        self._functions = value, slope
+        self._definition = value, slope, dict(bounds)
         self._defaults = defaults = _parameters_of(name, value)
         self.__signature__ = _signature(defaults)
         names = tuple(defaults)
         term = Term(
             _checked(name, value, names), None if slope is None else _checked(name, slope, names)
         )
-        parameters = tuple(ParameterSpec(each, _NUMBER) for each in names)
+        domains = {each: _domain_of(interval) for each, interval in bounds.items()}
+        unknown = [each for each in domains if each not in names]
+        if unknown:
+            raise ValueError(f"bounds has {unknown[0]}, which is no parameter of {name}; remove it")
+        parameters = tuple(ParameterSpec(each, domains.get(each, _NUMBER)) for each in names)
         self._loss = Loss(name, (term,), parameters=parameters, is_custom=True)
 
     def __call__(self, prediction: ArrayT, target: Operand, **options: Any) -> ArrayT:
@@ -114,7 +136,7 @@ class _CustomLoss:
         found: Any = sys.modules.get(self.__module__)
         for part in self.__qualname__.split("."):
             found = getattr(found, part, None)
-        return self.__qualname__ if found is self else (make_loss, self._functions)
+        return self.__qualname__ if found is self else (_CustomLoss, self._definition)
 
 
 _TAKEN = ("prediction", "target", "half", *OPTION_NAMES)
@@ -136,6 +158,24 @@ def _parameters_of(name: str, value: Callable[..., Array]) -> dict[str, Any]:
             f"{name} has a parameter {taken[0]}, the name of an argument of every loss; rename it"
         )
     return {each.name: each.default for each in behind}
+
+
+_INTERVAL = re.compile(r"([\[(])(.+),(.+)([\])])")
+
+
+def _domain_of(interval: str) -> Domain:
+    """Return the numbers of an interval, which is written as in mathematics."""
+    try:
+        left, low, high, right = _INTERVAL.fullmatch(interval).groups()  # type: ignore[union-attr]  # caught
+        lowest, highest = float(low), float(high)
+    except (AttributeError, TypeError, ValueError):
+        message = f"{interval!r} is no interval; write one as '(0, inf)' or '[0, 1]'"
+        raise ValueError(message) from None
+    above = operator.ge if left == "[" else operator.gt
+    below = operator.le if right == "]" else operator.lt
+    return Domain(
+        f"a number in {interval}", lambda value: above(value, lowest) & below(value, highest)
+    )
 
 
 def _signature(defaults: dict[str, Any]) -> inspect.Signature:

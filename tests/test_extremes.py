@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import multiloss as ml
-from engines import Engine
+from engines import Library
 from losses import LOSSES, by_residual, every, mp
 from losses import tweedie as tweedie_by_definition
+
+pytestmark = pytest.mark.family
 
 # The losses of a residual: what the target is, does not matter.
 OF_RESIDUALS = {
@@ -33,7 +35,7 @@ def residuals(dtype: str) -> list[float]:
 
 @every(OF_RESIDUALS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_from_the_smallest_residual_to_the_largest(engine: Engine, name: str, dtype: str) -> None:
+def test_from_the_smallest_residual_to_the_largest(engine: Library, name: str, dtype: str) -> None:
     if dtype == "float64" and not engine.has_float64:
         dtype = "float32"
     limits = np.finfo(dtype)
@@ -64,7 +66,7 @@ def by_definition(name: str, residual: float) -> tuple[float, float]:
     return float(loss.scale * value), float(loss.scale * slope)
 
 
-def test_log_cosh_near_and_far(engine: Engine) -> None:
+def test_log_cosh_near_and_far(engine: Library) -> None:
     # mpmath.log(mpmath.cosh(x)) for x = mpf(float32("1e-4")), 100
     near = ml.log_cosh(engine.array([1e-4], "float32"), 0.0)
     far = ml.log_cosh(engine.array([100.0], "float32"), 0.0)
@@ -87,7 +89,7 @@ def test_log_cosh_near_and_far(engine: Engine) -> None:
     ids=["poisson", "gamma", "tweedie", "msle"],
 )
 def test_digits_near_a_perfect_prediction(
-    engine: Engine, function: Any, value: float, slope: float
+    engine: Library, function: Any, value: float, slope: float
 ) -> None:
     found = ml.value_and_grad(function)(engine.array([1 + 2.0**-20]), engine.array([1.0]))
     eps = engine.eps(found[0])
@@ -97,7 +99,7 @@ def test_digits_near_a_perfect_prediction(
 
 @pytest.mark.parametrize("angle", [2.0**-20, 2.0**-10, 0.5, 3.0])
 @pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
-def test_cosine_distance_of_small_angles(engine: Engine, angle: float, size: float) -> None:
+def test_cosine_distance_of_small_angles(engine: Library, angle: float, size: float) -> None:
     # The angle between the float32 vectors (1, tan) and (1, 0) is atan(tan), whose 1 - cos mpmath
     # has: 1 - 1 / sqrt(1 + tan²), computed as tan² / (1 + tan²) / (1 + 1 / sqrt(1 + tan²)).
     tangent = mp.mpf(float(np.float32(np.tan(angle))))
@@ -111,7 +113,7 @@ def test_cosine_distance_of_small_angles(engine: Engine, angle: float, size: flo
     np.testing.assert_allclose(engine.numpy(result), [exact], rtol=rtol)
 
 
-def test_norm_ignores_the_size_of_what_has_no_weight(engine: Engine) -> None:
+def test_norm_ignores_the_size_of_what_has_no_weight(engine: Library) -> None:
     prediction = engine.array([1e30, 1e-15], "float32")
     weight = engine.array([0.0, 1.0], "float32")
     value = ml.minkowski(prediction, engine.array([0.0, 0.0], "float32"), weight=weight)
@@ -140,7 +142,7 @@ DOMAINS: dict[str, tuple[Any, float, float, bool]] = {
 
 @pytest.mark.parametrize(("function", "y", "t", "is_valid"), DOMAINS.values(), ids=DOMAINS)
 def test_data_out_of_the_domain_is_nan(
-    engine: Engine, function: Any, y: float, t: float, is_valid: bool
+    engine: Library, function: Any, y: float, t: float, is_valid: bool
 ) -> None:
     value, gradient = ml.value_and_grad(function)(engine.array([y]), engine.array([t]))
     assert np.isfinite(engine.numpy(value)) == is_valid
@@ -152,7 +154,7 @@ def test_data_out_of_the_domain_is_nan(
     assert all(np.all(np.isfinite(engine.numpy(each))) for each in masked)
 
 
-def test_relative_errors_of_zero(engine: Engine) -> None:
+def test_relative_errors_of_zero(engine: Library) -> None:
     zero, one = engine.array([0.0]), engine.array([1.0])
     for function in (ml.mape, ml.smape):
         value, gradient = ml.value_and_grad(function)(zero, zero)
@@ -174,7 +176,7 @@ FAR_APART: list[tuple[Any, float, float, float]] = [
 
 
 @pytest.mark.parametrize(("function", "y", "t", "value"), FAR_APART)
-def test_values_far_apart(engine: Engine, function: Any, y: float, t: float, value: float) -> None:
+def test_values_far_apart(engine: Library, function: Any, y: float, t: float, value: float) -> None:
     result = function(engine.array([y], "float32"), engine.array([t], "float32"))
     assert float(engine.numpy(result)) == pytest.approx(value, rel=1e-5)
 
@@ -320,7 +322,7 @@ def exact(extreme: Extreme) -> tuple[float, float]:
 
 
 @extremes
-def test_extremes(engine: Engine, extreme: Extreme) -> None:
+def test_extremes(engine: Library, extreme: Extreme) -> None:
     if extreme.dtype == "float64" and not engine.has_float64:
         pytest.skip("single precision has a separate row")
     y, t = (engine.array([each], extreme.dtype) for each in extreme[3:5])
@@ -335,7 +337,7 @@ def test_extremes(engine: Engine, extreme: Extreme) -> None:
 
 @pytest.mark.parametrize(("power", "number"), [(-1.0, 1e26), (-3.0, 2.2e22), (7.5, 3.7e-17)])
 def test_perfect_prediction_whose_power_overflows(
-    engine: Engine, power: float, number: float
+    engine: Library, power: float, number: float
 ) -> None:
     same = engine.array([number], "float32")
     value, gradient = ml.value_and_grad(ml.tweedie_deviance)(same, same, power=power)
@@ -343,7 +345,7 @@ def test_perfect_prediction_whose_power_overflows(
     assert float(engine.numpy(gradient)[0]) == 0.0
 
 
-def test_minkowski_of_a_large_power_is_the_largest_residual(engine: Engine) -> None:
+def test_minkowski_of_a_large_power_is_the_largest_residual(engine: Library) -> None:
     target = engine.array([0.0, 0.0])
     value, gradient = ml.value_and_grad(ml.minkowski)(engine.array([3.0, 0.5]), target, p=2e4)
     np.testing.assert_allclose(engine.numpy(value), 3.0, rtol=engine.eps(value))

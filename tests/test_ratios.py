@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import multiloss as ml
-from engines import Engine
+from engines import Library
+
+pytestmark = pytest.mark.family
 
 RNG = np.random.default_rng(0)
 PREDICTION, TARGET = RNG.standard_normal((2, 4, 3)).astype(np.float32).astype(float)
@@ -44,7 +46,7 @@ def differences(definition: Any, y: Any, t: Any, weight: Any, axis: Any) -> Any:
 @axes
 @pytest.mark.parametrize("keepdims", [False, True], ids=["", "keepdims"])
 def test_definition_and_gradient(
-    engine: Engine, function: Any, definition: Any, axis: Any, keepdims: bool
+    engine: Library, function: Any, definition: Any, axis: Any, keepdims: bool
 ) -> None:
     weight = WEIGHT * MASK
     value, gradient = ml.value_and_grad(function)(
@@ -66,7 +68,7 @@ def test_definition_and_gradient(
 
 
 @functions
-def test_perfect_prediction(engine: Engine, function: Any, definition: Any) -> None:
+def test_perfect_prediction(engine: Library, function: Any, definition: Any) -> None:
     del definition
     value, gradient = ml.value_and_grad(function)(engine.array(TARGET), engine.array(TARGET))
     # XLA fuses a product and a difference, whose rounding errors differ then.
@@ -79,7 +81,7 @@ def test_perfect_prediction(engine: Engine, function: Any, definition: Any) -> N
 @functions
 @pytest.mark.parametrize("poison", [np.nan, np.inf], ids=str)
 def test_masked_elements_do_not_leak(
-    engine: Engine, function: Any, definition: Any, poison: float
+    engine: Library, function: Any, definition: Any, poison: float
 ) -> None:
     prediction, target = (np.where(MASK, each, poison) for each in (PREDICTION, TARGET))
     value, gradient = ml.value_and_grad(function)(
@@ -93,7 +95,7 @@ def test_masked_elements_do_not_leak(
 
 @functions
 @pytest.mark.parametrize("shape", [(1, 3), (4, 1), (3,)], ids=str)
-def test_broadcast_prediction(engine: Engine, function: Any, definition: Any, shape: Any) -> None:
+def test_broadcast_prediction(engine: Library, function: Any, definition: Any, shape: Any) -> None:
     prediction = RNG.standard_normal(shape)
     value, gradient = ml.value_and_grad(function)(
         engine.array(prediction), engine.array(TARGET), axis=1, broadcast=True
@@ -109,7 +111,7 @@ def test_broadcast_prediction(engine: Engine, function: Any, definition: Any, sh
 
 
 @functions
-def test_inputs_are_never_modified(engine: Engine, function: Any, definition: Any) -> None:
+def test_inputs_are_never_modified(engine: Library, function: Any, definition: Any) -> None:
     del definition
     arrays = engine.array(PREDICTION), engine.array(TARGET), engine.array(WEIGHT)
     function(arrays[0], arrays[1], weight=arrays[2])
@@ -120,7 +122,9 @@ def test_inputs_are_never_modified(engine: Engine, function: Any, definition: An
 
 @functions
 @pytest.mark.parametrize("dtype", ["int64", "float16", "float32"])
-def test_weights_of_every_dtype(engine: Engine, function: Any, definition: Any, dtype: str) -> None:
+def test_weights_of_every_dtype(
+    engine: Library, function: Any, definition: Any, dtype: str
+) -> None:
     if dtype not in engine.dtypes:
         dtype = "float32"
     weight = engine.array([[1, 2, 3]], dtype)
@@ -130,7 +134,7 @@ def test_weights_of_every_dtype(engine: Engine, function: Any, definition: Any, 
 
 
 @pytest.mark.parametrize("empty", [np.nan, 0.0, -1.0], ids=str)
-def test_share_of_nothing(engine: Engine, empty: float) -> None:
+def test_share_of_nothing(engine: Library, empty: float) -> None:
     target = engine.array([[0.0, 0.0], [1.0, 3.0]])
     prediction = engine.array([[1.0, 2.0], [2.0, 3.0]])
     value, gradient = ml.value_and_grad(ml.wmape)(prediction, target, axis=1, empty=empty)
@@ -138,7 +142,7 @@ def test_share_of_nothing(engine: Engine, empty: float) -> None:
     np.testing.assert_array_equal(engine.numpy(gradient), [[0.0, 0.0], [0.25, 0.0]])
 
 
-def test_vectors_of_zeros_have_no_direction(engine: Engine) -> None:
+def test_vectors_of_zeros_have_no_direction(engine: Library) -> None:
     prediction = engine.array([[0.0, 0.0], [1.0, 2.0], [0.0, 0.0]])
     target = engine.array([[1.0, 2.0], [0.0, 0.0], [0.0, 0.0]])
     value, gradient = ml.value_and_grad(ml.cosine_distance)(prediction, target)
@@ -156,7 +160,7 @@ def test_there_is_no_reduction() -> None:
 @functions
 @axes
 @pytest.mark.slow
-def test_large_arrays(tuned_engine: Engine, function: Any, definition: Any, axis: Any) -> None:
+def test_large_arrays(tuned_engine: Library, function: Any, definition: Any, axis: Any) -> None:
     prediction, target = RNG.standard_normal((2, 1500, 800)) + 0.25
     options: dict[str, Any] = {"axis": axis}
     value, gradient = ml.value_and_grad(function)(
@@ -175,7 +179,7 @@ def test_large_arrays(tuned_engine: Engine, function: Any, definition: Any, axis
 
 
 @pytest.mark.parametrize("role", ["where", "weight"])
-def test_short_vectors_beside_elements_that_do_not_count(engine: Engine, role: str) -> None:
+def test_short_vectors_beside_elements_that_do_not_count(engine: Library, role: str) -> None:
     # Divided by the length, the square of an element that does not count overflows.
     prediction, target = engine.array([1e-25, 2e-25, 3.0]), engine.array([1.0, 2.5, 3.0])
     counts = engine.asarray(np.array([True, True, False]))
@@ -188,7 +192,7 @@ def test_short_vectors_beside_elements_that_do_not_count(engine: Engine, role: s
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200], ids=str)
-def test_many_vectors_as_each_alone(tuned_engine: Engine, scale: float) -> None:
+def test_many_vectors_as_each_alone(tuned_engine: Library, scale: float) -> None:
     # In blocks where an engine has them, for which a vector of zeros has no length to divide by.
     if not tuned_engine.has_float64:
         scale = scale**0.1
@@ -207,7 +211,7 @@ def test_many_vectors_as_each_alone(tuned_engine: Engine, scale: float) -> None:
     np.testing.assert_allclose(result, tuned_engine.numpy(value), rtol=100 * eps)
 
 
-def test_share_of_what_overflows_is_not_a_number(engine: Engine) -> None:
+def test_share_of_what_overflows_is_not_a_number(engine: Library) -> None:
     large = engine.array([3e38, 3e38], "float32")
     value, gradient = ml.value_and_grad(ml.wmape)(0.5 * large, large)
     assert np.isnan(float(engine.numpy(value)))

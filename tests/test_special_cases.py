@@ -1,0 +1,40 @@
+"""Losses that are the same in a special case."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import multiloss as ml
+from engines import Library
+from losses import PEERS, SPECIAL_CASES
+from multiloss.__main__ import losses, peers
+
+pytestmark = [pytest.mark.slow, pytest.mark.family]
+
+RNG = np.random.default_rng(0)
+PREDICTION, TARGET = RNG.gamma(2.0, 2.0, (40, 3)), RNG.poisson(3.0, (40, 3)) + 0.5
+
+
+@pytest.mark.parametrize(("one", "other", "factor"), SPECIAL_CASES.values(), ids=SPECIAL_CASES)
+def test_special_cases_coincide(engine: Library, one: Any, other: Any, factor: float) -> None:
+    operands = engine.array(PREDICTION), engine.array(TARGET)
+    value, gradient = ml.value_and_grad(one)(*operands)
+    other_value, other_gradient = ml.value_and_grad(other)(*operands)
+    rtol = 64 * engine.eps(value)
+    np.testing.assert_allclose(engine.numpy(value), factor * engine.numpy(other_value), rtol=rtol)
+    np.testing.assert_allclose(
+        engine.numpy(gradient), factor * engine.numpy(other_gradient), rtol=rtol, atol=1e-9
+    )
+
+
+def test_every_loss_is_equal_to_another() -> None:
+    cases = [each for *pair, _ in SPECIAL_CASES.values() for each in pair]
+    special = {getattr(each, "func", each).__name__ for each in cases}
+    known = {each.name for each in PEERS}
+    compared = {
+        name
+        for name, loss in losses().items()
+        if {peer.partition("(")[0] for peer in peers(loss)} & known
+    }
+    assert special | compared == set(losses())
