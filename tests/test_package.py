@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from graphlib import TopologicalSorter
+from importlib import import_module
 from importlib.metadata import files, requires, version
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 import multiloss as ml
 from build import difference
+from multiloss.__main__ import losses
 
 SOURCE = Path(ml.__file__).parent
 ENGINE_NAMES = re.compile(r"numpy|torch|jax|dask|cupy|\bnp\b|\bjnp\b", re.IGNORECASE)
@@ -116,6 +118,18 @@ def test_no_imports_in_a_circle() -> None:
     # Inside of functions, since no engine is loaded before it is needed.
     graph["_engines"] -= {"_engines.jax", "_engines.torch"}
     assert tuple(TopologicalSorter(graph).static_order())
+
+
+def test_every_loss_is_exported() -> None:
+    defined = set()
+    for name in (each for each in FILES if each.startswith("_losses.")):
+        module = import_module(f"multiloss.{name}")
+        defined |= {
+            each
+            for each, function in vars(module).items()
+            if hasattr(function, "__signature__") and function.__module__ == module.__name__
+        }
+    assert defined == set(losses())
 
 
 def test_what_is_installed() -> None:
