@@ -11,7 +11,8 @@ import sklearn.metrics
 from sklearn.metrics import mean_squared_error
 
 import multiloss as ml
-from workload import OURS, Family, Workload, family, operands
+from timing import Call
+from workload import OURS, Family, Optional, Workload, family, operands, options
 
 
 def workloads(*, quick: bool) -> Iterator[Workload]:
@@ -37,7 +38,43 @@ def workloads(*, quick: bool) -> Iterator[Workload]:
             size,
             {OURS: partial(ml.value_and_grad(ml.mse), y, t), "by hand": partial(_by_hand, y, t)},
         )
+    for each in options(quick=quick):
+        for work, calls in _options(each).items():
+            size, limit = each.prediction.size, ONE_LINER if ONE_LINER in calls else None
+            yield Workload("NumPy", work, "float64", size, calls, limit)
     yield from family("NumPy", FAMILY, np.asarray, quick=quick)
+
+
+ONE_LINER = "np.mean((y - t)**2)"
+
+
+def _options(given: Optional) -> dict[str, dict[str, Call]]:
+    y, t, weight, where, columns = given
+    whole = np.rint(10 * t).astype(np.int64)
+    rows = y.reshape(-1, columns), t.reshape(-1, columns)
+    return {
+        "forward, weighted": {
+            OURS: partial(ml.mse, y, t, weight=weight),
+            "np.average": lambda: np.average((y - t) ** 2, weights=weight),
+        },
+        "forward, masked": {
+            OURS: partial(ml.mse, y, t, where=where),
+            "np.mean(where=)": lambda: np.mean((y - t) ** 2, where=where),
+        },
+        "forward, integer target": {
+            OURS: partial(ml.mse, y, whole),
+            "by hand": lambda: np.mean((y - whole) ** 2),
+        },
+        "forward, one axis": {
+            OURS: partial(ml.mse, *rows, axis=1),
+            "np.mean(axis=1)": lambda: np.mean((rows[0] - rows[1]) ** 2, axis=1),
+        },
+        "forward, none": {
+            OURS: partial(ml.mse, y, t, reduction="none"),
+            "(y - t)**2": lambda: (y - t) ** 2,
+            ONE_LINER: partial(_one_liner, y, t),
+        },
+    }
 
 
 def _sklearn(name: str, **parameters: Any) -> Any:

@@ -17,7 +17,7 @@ from torchmetrics.functional import mean_squared_error
 import multiloss as ml
 from multiloss.torch import MSELoss
 from timing import Call
-from workload import OURS, Family, Workload, family, operands
+from workload import OURS, Family, Optional, Workload, family, operands, options
 
 
 def workloads(*, quick: bool) -> Iterator[Workload]:
@@ -59,7 +59,48 @@ def workloads(*, quick: bool) -> Iterator[Workload]:
             yield Workload("PyTorch", "compiled forward", dtype, size, calls)
             calls = {name: partial(_backward, loss, y, t) for name, loss in compiled.items()}
             yield Workload("PyTorch", "compiled both", dtype, size, calls)
+    for each in options(quick=quick):
+        for work, calls in _options(each).items():
+            yield Workload("PyTorch", work, "float32", each.prediction.size, calls)
     yield from family("PyTorch", FAMILY, torch.from_numpy, quick=quick)
+
+
+def _options(given: Optional) -> dict[str, dict[str, Call]]:
+    weight, where = torch.tensor(given.weight).float(), torch.tensor(given.where)
+    y, t = torch.tensor(given.prediction).float(), torch.tensor(given.target).float()
+    matrix = y.reshape(-1, given.columns).requires_grad_(), t.reshape(-1, given.columns)
+    y = y.requires_grad_()
+    works: dict[str, dict[str, Any]] = {
+        "weighted": {
+            OURS: partial(ml.mse, weight=weight),
+            "by hand": lambda y, t: ((y - t) ** 2 * weight).sum() / weight.sum(),
+        },
+        "masked": {
+            OURS: partial(ml.mse, where=where),
+            "((y - t)**2)[mask].mean()": lambda y, t: ((y - t) ** 2)[where].mean(),
+            "torch.where": lambda y, t: (torch.where(where, y - t, 0) ** 2).sum() / where.sum(),
+        },
+        "one axis": {
+            OURS: partial(ml.mse, axis=1),
+            "mean(1)": lambda y, t: ((y - t) ** 2).mean(1),
+        },
+        "none": {
+            OURS: partial(ml.mse, reduction="none"),
+            "F.mse_loss": partial(mse_loss, reduction="none"),
+        },
+        "module": {OURS: MSELoss(), "nn.MSELoss": torch.nn.MSELoss()},
+    }
+    operands = {
+        "one axis": (*matrix, torch.ones(len(matrix[0]))),
+        "none": (y, t, torch.ones(len(y))),
+    }
+    return {
+        f"forward + backward, {work}": {
+            name: partial(_backward, loss, *operands.get(work, (y, t)))
+            for name, loss in losses.items()
+        }
+        for work, losses in works.items()
+    }
 
 
 FAMILY: Family = {
@@ -121,6 +162,6 @@ def _keras(y: Any, t: Any) -> Any:
     return keras.ops.mean(keras.losses.mean_squared_error(t, y))
 
 
-def _backward(loss: Any, y: Any, t: Any) -> None:
+def _backward(loss: Any, y: Any, t: Any, gradient: Any = None) -> None:
     y.grad = None
-    loss(y, t).backward()
+    loss(y, t).backward(gradient)

@@ -117,7 +117,7 @@ def _cost_lines(costs: dict[str, Any]) -> list[str]:
 
 def draw(records: list[Record], path: Path) -> None:
     """Draw the ratio for mse against size, a panel for each engine, with the limit of memory."""
-    records = [record for record in records if record["loss"] == "mse"]
+    records = [each for each in records if each["loss"] == "mse" and "," not in each["work"]]
     engines = list(dict.fromkeys(record["engine"] for record in records))
     figure, panels = plt.subplots(
         1, len(engines), figsize=(15, 4.8), sharey=True, layout="constrained"

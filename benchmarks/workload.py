@@ -1,9 +1,10 @@
 """What is measured: one piece of work, done by multiloss and by its peers."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,7 @@ SIZES = (1, 10, 64, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 LARGEST_BYTES = 4 * 10**8  # of an operand
 DTYPES = ("float32", "float64")
 FAMILY_SIZES = (100, 10_000_000)
+OPTION_SIZES = (64, 1_000, 10_000, 100_000)
 
 # For each loss what is called, by the name of the peer: functions of prediction and target.
 Family = Mapping[str, Mapping[str, Callable[[Any, Any], object]]]
@@ -42,6 +44,25 @@ def operands(*, quick: bool) -> Iterator[tuple[str, int, Any, Any]]:
                 continue
             prediction, target = (rng.standard_normal(size).astype(dtype) for _ in range(2))
             yield dtype, size, prediction, target
+
+
+class Optional(NamedTuple):
+    """What the options of a loss are measured with, in NumPy."""
+
+    prediction: Any
+    target: Any
+    weight: Any
+    where: Any
+    columns: int  # of a matrix of as many elements, about square
+
+
+def options(*, quick: bool) -> Iterator[Optional]:
+    """Yield operands, weights and a mask; a call of these sizes may cost more than its work."""
+    rng = np.random.default_rng(0)
+    for size in OPTION_SIZES[::2] if quick else OPTION_SIZES:
+        columns = next(each for each in range(math.isqrt(size), 0, -1) if size % each == 0)
+        prediction, target, noise = rng.standard_normal((3, size))
+        yield Optional(prediction, target, rng.random(size), noise > 0, columns)
 
 
 def family(

@@ -360,6 +360,8 @@ FUNCTIONS: dict[str, Any] = {
     "wmape": ml.wmape,
     "cosine_distance": ml.cosine_distance,
 }
+# One row for each of them.
+NAMES = {name.partition("-")[0]: name for name in reversed(FUNCTIONS)}.values()
 
 
 def domain_of(name: str) -> str:

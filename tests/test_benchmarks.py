@@ -23,7 +23,7 @@ def test_all_calls_of_a_workload_agree(workloads: list[Workload]) -> None:
         for name, call in workload.calls.items():
             if name != workload.limit:
                 result, expected = call(), workload.calls[OURS]()
-                if workload.work == "forward":
+                if workload.work.startswith("forward") and "gradient" not in workload.work:
                     result, expected = (result,), (expected,)
                 for one, other in zip(result, expected, strict=True):  # type: ignore[call-overload]  # pairs
                     np.testing.assert_allclose(one, other, rtol=1e-5)

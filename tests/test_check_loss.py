@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import multiloss as ml
-from losses import FUNCTIONS
+from losses import FUNCTIONS, KINDS
 from multiloss.testing import check_loss
 
 NEEDS = "engines"
@@ -20,8 +20,13 @@ def test_a_loss_with_a_parameter() -> None:
     check_loss(ml.huber, delta=0.5)
 
 
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in KINDS else pytest.mark.exhaustive)
+        for name in FUNCTIONS
+    ],
+)
 def test_every_public_loss(name: str) -> None:
     check_loss(FUNCTIONS[name])
 

@@ -1,4 +1,8 @@
-"""What holds for every loss, on every engine, whatever its formula."""
+"""What holds for every loss, on every engine, whatever its formula.
+
+These are held against the definition. What needs none is a law of multiloss.testing.check_loss,
+which test_check_loss.py runs for every loss.
+"""
 
 from itertools import pairwise
 from typing import Any
@@ -155,33 +159,7 @@ def test_nan_propagates(engine: Library, name: str) -> None:
         assert np.isnan(engine.numpy(gradient)[1])
 
 
-@every(LOSSES)
-def test_inputs_are_never_modified(engine: Library, name: str) -> None:
-    prediction, target = LOSSES[name].operands()
-    arrays = {
-        "prediction": engine.array(prediction),
-        "target": engine.array(target),
-        "weight": engine.array(WEIGHT),
-        "where": engine.array(MASK, "bool"),
-    }
-    ml.value_and_grad(LOSSES[name].function)(**arrays)
-    for role, before in zip(arrays, (prediction, target, WEIGHT, MASK), strict=True):
-        np.testing.assert_array_equal(engine.numpy(arrays[role]), before)
-
-
 # From here on, what the losses of a kind share.
-
-
-@every(KINDS)
-def test_whole_weights_repeat_elements(engine: Library, name: str) -> None:
-    counts = [2, 0, 1]
-    weighted = KINDS[name].function(
-        engine.array(PREDICTION[0]), engine.array(TARGET[0]), weight=engine.array(counts, "int64")
-    )
-    repeated = KINDS[name].function(
-        engine.array(PREDICTION[0].repeat(counts)), engine.array(TARGET[0].repeat(counts))
-    )
-    close(engine, weighted, engine.numpy(repeated))
 
 
 @every(KINDS)
