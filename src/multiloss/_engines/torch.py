@@ -44,12 +44,12 @@ def _sign(tensor: torch.Tensor) -> torch.Tensor:
     return torch.maximum(torch.sign(tensor), torch.clamp(tensor.detach(), max=-1.0))
 
 
-# The namespace of array_api_compat, but for its clip(), which old releases of Dynamo do not trace,
-# and which takes several operators where PyTorch has one.
+# The namespace of array_api_compat, but for its clip(), which the compiler does not trace for a
+# number that changes from call to call, and which takes several operators where PyTorch has one.
 xp: Any = ModuleType(array_api_compat.torch.__name__)
 vars(xp).update(vars(array_api_compat.torch), clip=torch.clamp, sign=_sign)
 
-_SHORT = 2**13  # elements
+_SHORT = 2**13  # elements; a longer product loses digits, and waits for threads
 _ZERO = torch.zeros((), dtype=torch.float32)
 _ONE_NODE = 2**15  # elements from which on a single node of the graph is faster than operators
 _WHOLE_BYTES = 2**23  # up to which temporaries of an operand's size stay in the cache
@@ -73,7 +73,6 @@ class EagerArithmetic(Arithmetic):
         weight = items.weight
         if plan.axes is not None or plan.keepdims or weight is None:
             return super().term_sum(plan, term, items)
-        # A long product loses digits, and waits for threads.
         is_short = len(plan.shape) == 1 and plan.shape[0] < _SHORT
         if is_short and items.where is None and weight.shape == plan.shape:
             return self.values(plan, term, items).dot(weight)
@@ -144,7 +143,10 @@ def _key_of(tensor: torch.Tensor) -> Any:
 
 
 def _is_eager(plan: Plan) -> bool:
-    """Tell whether nothing traces, transforms or broadcasts these tensors, all on the CPU."""
+    """Tell whether the value alone is wanted, of real tensors on the CPU.
+
+    Nothing traces or transforms them, and the prediction is not broadcast.
+    """
     return (
         not plan.with_gradient
         and all(each.is_plain for each in arrays_of(plan))
@@ -220,7 +222,7 @@ def _suits_node(plan: Plan) -> bool:
 
 
 def _operators(plan: Plan, operands: Operands) -> Any:
-    return whole(_OPERATORS, plan, _with_tensors(plan, operands))
+    return whole(_OPERATORS, plan, operands)
 
 
 def _kernel(plan: Plan, operands: Operands) -> Any:
@@ -325,20 +327,6 @@ class _Node(torch.autograd.Function):
         else:
             result = _gradient(plan, operands, sums, unit, gradient_of_result)
         return result, None, None, None
-
-
-def _with_tensors(plan: Plan, operands: Operands) -> Operands:
-    """Return operands whose parameters are tensors, in a compiled function.
-
-    The compiler turns a number that changes from call to call into a symbol, which the clip() of
-    array_api_compat asks whether it is NaN.
-    """
-    prediction, target, weight, where, parameters, empty = operands
-    if not (parameters and torch.compiler.is_compiling()):
-        return operands
-    dtype, device = plan.real_dtype, prediction.device
-    tensors = [torch.as_tensor(each, dtype=dtype, device=device) for each in parameters]
-    return Operands(prediction, target, weight, where, tuple(tensors), empty)
 
 
 class TorchEngine(Engine):
