@@ -1,8 +1,8 @@
 """The table of losses that drives the laws.
 
-A new loss needs a row in each of four tables: what it is (LOSSES), what its parameters may be
-(PARAMETERS), what it is equal to in a special case (SPECIAL_CASES) or in another package (PEERS).
-Tests fail without.
+A new loss needs a row in three of four tables: what it is (LOSSES), what its parameters may be
+(PARAMETERS), and what it is equal to, in a special case (SPECIAL_CASES) or in another package
+(PEERS). Tests fail without.
 
 The definition is that of a textbook, of one element, which mpmath evaluates and differentiates in
 fifty digits.
