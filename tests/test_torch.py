@@ -143,6 +143,17 @@ def test_kernels_are_the_formulas(function: Any, reduction: str) -> None:
     torch.testing.assert_close(gradient, expected)
 
 
+@pytest.mark.parametrize("loss", [ml.mse, ml.rmse, ml.huber, ml.log_cosh], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("empty", [float("nan"), 0.0, 2.0])
+def test_backward_of_a_mean_of_nothing(loss: Any, empty: float) -> None:
+    prediction = double(5).requires_grad_()
+    value = loss(prediction, double(5, seed=1), where=torch.zeros(5, dtype=torch.bool), empty=empty)
+    value.backward()
+    assert prediction.grad is not None
+    assert not prediction.grad.any()
+    np.testing.assert_equal(value.item(), empty)
+
+
 LARGE = (1100, 1000)  # from here on one node of the graph, and blocks
 
 
@@ -515,6 +526,31 @@ def test_first_call_of_a_process_may_be_compiled() -> None:
     run = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  a command of the test
     assert run.stdout == "2.125\n"
     assert run.stderr == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "first",
+    [
+        "with torch.device('meta'): ml.mse(torch.zeros(3), torch.zeros(3))",
+        "with FakeTensorMode(): ml.mse(torch.zeros(3), torch.zeros(3))",
+        "torch.func.functionalize(lambda y: ml.mse(y, torch.ones(3)))(torch.ones(3))",
+    ],
+    ids=["default device", "fake tensors", "functionalize"],
+)
+def test_nothing_remains_of_the_mode_of_the_first_call(first: str) -> None:
+    code = (
+        "import torch, multiloss as ml\n"
+        "from torch._subclasses.fake_tensor import FakeTensorMode\n"
+        f"{first}\n"
+        "y = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)\n"
+        "where = torch.tensor([True, False, True])\n"
+        "value = ml.mse(y, torch.zeros(3), where=where)\n"
+        "value.backward()\n"
+        "print(value.item(), y.grad.tolist())"
+    )
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603  a command of the test
+    assert run.stdout == "5.0 [1.0, 0.0, 3.0]\n"
 
 
 @pytest.mark.slow

@@ -50,7 +50,6 @@ xp: Any = ModuleType(array_api_compat.torch.__name__)
 vars(xp).update(vars(array_api_compat.torch), clip=torch.clamp, sign=_sign)
 
 _SHORT = 2**13  # elements; a longer product loses digits, and waits for threads
-_ZERO = torch.zeros((), dtype=torch.float32)
 _ONE_NODE = 2**15  # elements from which on a single node of the graph is faster than operators
 _WHOLE_BYTES = 2**23  # up to which temporaries of an operand's size stay in the cache
 _BLOCK_BYTES = 2**20  # beyond, of each operand and each temporary of a block
@@ -79,6 +78,10 @@ class EagerArithmetic(Arithmetic):
         return super().term_sum(plan, term, items)
 
     def total(self, plan: Plan, items: Items) -> Total:
+        where = items.where
+        is_scalar = plan.axes is None and not plan.keepdims
+        if is_scalar and items.weight is None and where is not None and where.shape == plan.shape:
+            return float(torch.count_nonzero(where))
         total = super().total(plan, items)
         if isinstance(total, torch.Tensor) and not total.ndim and not total.requires_grad:
             return float(total)
@@ -97,9 +100,10 @@ class TrackedArithmetic(EagerArithmetic):
         if plan.where is None or plan.weight is not None or not _has_kernel(plan):
             return super().select(plan, operands)
         prediction, target, parameters, weight, where = items_of(xp, plan, operands)
-        # Of a tensor, since one made of a number takes as long as the selection.
+        # One for both: where() makes a tensor of a number, which takes as long as the selection.
+        zero = prediction.new_zeros(())
         select = partial(torch.where, cast(torch.Tensor, where))
-        return Items(select(prediction, _ZERO), select(target, _ZERO), parameters, weight, where)
+        return Items(select(prediction, zero), select(target, zero), parameters, weight, where)
 
     def term_sum(self, plan: Plan, term: Term, items: Items) -> Array:
         is_scalar = plan.axes is None and not plan.keepdims
