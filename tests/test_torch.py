@@ -110,23 +110,22 @@ def test_module_of_any_loss_moves_its_tensors_and_takes_options() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("is_masked", [False, True], ids=["", "masked"])
 @pytest.mark.parametrize("name", ["huber", "tukey_biweight", "mape", "minkowski", "gaussian_nll"])
-def test_compiled_loss_takes_a_number_that_changes(name: str) -> None:
+def test_compiled_loss_takes_a_number_that_changes(name: str, is_masked: bool) -> None:
     parameter = {"huber": "delta", "tukey_biweight": "scale", "mape": "eps", "minkowski": "p"}.get(
         name, "variance"
     )
     function: Any = getattr(ml, name)
 
     def loss(y: Any, t: Any, value: float) -> Any:
-        return function(y, t, **{parameter: value})
+        return function(y, t, where=t > 0 if is_masked else None, **{parameter: value})
 
     torch.compiler.reset()
     compiled: Any = torch.compile(loss, fullgraph=True, backend="eager")
-    prediction, target = double(4, 3), double(4, 3, seed=1)
+    operands = double(4, 3), double(4, 3, seed=1)
     for value in (1.5, 1.75, 3.0):
-        torch.testing.assert_close(
-            compiled(prediction, target, value), function(prediction, target, **{parameter: value})
-        )
+        torch.testing.assert_close(compiled(*operands, value), loss(*operands, value))
 
 
 @pytest.mark.parametrize("function", [ml.mae, ml.huber, ml.smooth_l1, ml.mse])

@@ -10,7 +10,7 @@ from multiloss._core.records import replaced
 from multiloss._engines import engine_of
 from multiloss._planning.operands import checked_parameter, converted, rounded_to
 from multiloss._planning.options import NAN, UNSET, checked_empty, unknown_option
-from multiloss._planning.plan import are_moderate, planned
+from multiloss._planning.plan import magnitude, planned
 from multiloss._typing import Array, ArrayT, Axis, Operand, P, R, ReductionName
 
 
@@ -94,7 +94,7 @@ def evaluate(
     options = loss.reduction if reduction is UNSET else reduction, axis, keepdims, broadcast
     key = _key(operands, options)
     if key is not None:
-        key = key, with_gradient, not parameters or are_moderate(parameters)
+        key = key, with_gradient, magnitude(parameters) if parameters else "moderate"
     plan: Plan | None = loss.plans.get(key)
     if plan is None:
         plan, operands = planned(loss, operands, options, with_gradient=with_gradient)

@@ -105,7 +105,7 @@ def masked(xp: Namespace, plan: Plan, items: Items) -> Items:
         xp.where(where, target, 1.0),
         tuple(
             [
-                xp.where(where, each, 1.0) if getattr(each, "shape", ()) else each
+                each if isinstance(each, float) or not each.shape else xp.where(where, each, 1.0)
                 for each in parameters
             ]
         ),

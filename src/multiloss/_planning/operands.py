@@ -14,7 +14,7 @@ from multiloss._engines.host import without_warnings
 from multiloss._typing import Array, DType, Operand
 
 ROLES = Operands._fields[:4]
-_EVERY_FLOAT = 3e38  # holds what is smaller
+EVERY_FLOAT = 3e38  # holds what is smaller
 _EVERY_INTEGER = 2**63
 
 
@@ -157,7 +157,7 @@ def converted(plan: Plan, operands: Operands) -> Operands:
 def _clamped(engine: Engine, value: Operand, dtype: DType) -> Operand:
     """Return a parameter, of which a number is finite in the dtype if it is finite."""
     # No dtype is asked for its largest number where every one holds the value.
-    if type(value) is not float or abs(value) < _EVERY_FLOAT or not math.isfinite(value):
+    if type(value) is not float or abs(value) < EVERY_FLOAT or not math.isfinite(value):
         return value
     largest = float(engine.xp.finfo(dtype).max)
     return max(-largest, min(value, largest))

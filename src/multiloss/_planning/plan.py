@@ -1,7 +1,7 @@
 """The plan of a call, from what its operands are and the options."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from multiloss._core.loss import Loss
 from multiloss._core.plan import EmptyKind, Metadata, Operands, Plan
@@ -9,24 +9,35 @@ from multiloss._core.records import replaced
 from multiloss._core.sums import count
 from multiloss._engines import Engine
 from multiloss._planning.dtypes import gradient_dtype, real_counterpart, with_weight, working_dtype
-from multiloss._planning.operands import ROLES, common_engine, is_ready, read, stays_a_number
+from multiloss._planning.operands import (
+    EVERY_FLOAT,
+    ROLES,
+    common_engine,
+    is_ready,
+    read,
+    stays_a_number,
+)
 from multiloss._planning.options import checked_reduction
 from multiloss._planning.shapes import broadcast_shape, equal_shapes, fits, normalized_axis
 from multiloss._typing import DType, Shape
 
 # Numbers that neither overflow nor vanish in any dtype, their squares included.
 _TINY, _HUGE = 2.0**-30, 2.0**30
+Magnitude: TypeAlias = Literal["moderate", "extreme", "beyond"]
 
 # The roles that are no parameters; their number of axes is that of the loss.
 _WITH_AXES = ("weight", "where")
 
 
-def are_moderate(parameters: tuple[Any, ...]) -> bool:
-    """Tell whether no parameter that is a number is near the end of a range."""
-    for each in parameters:  # noqa: SIM110  a generator takes longer, in every call
+def magnitude(parameters: tuple[Any, ...]) -> Magnitude:
+    """Tell whether a parameter that is a number is near the end of a range, or beyond."""
+    found: Magnitude = "moderate"
+    for each in parameters:
         if type(each) is float and not _TINY < each < _HUGE:
-            return False
-    return True
+            if not -EVERY_FLOAT < each < EVERY_FLOAT:
+                return "beyond"
+            found = "extreme"
+    return found
 
 
 def planned(
@@ -47,13 +58,19 @@ def planned(
     for role, value in given.items():
         arrays[role], metadata[role] = read(role, value, engine)
     kind: EmptyKind = "nan" if empty is None else "number" if type(empty) is float else "array"
-    is_moderate = are_moderate(parameters)
+    size = magnitude(parameters)
     plan = _plan_of(
-        engine, loss, metadata, options, kind, with_gradient=with_gradient, is_moderate=is_moderate
+        engine,
+        loss,
+        metadata,
+        options,
+        kind,
+        with_gradient=with_gradient,
+        is_moderate=size == "moderate",
     )
     is_plain = all(is_ready(engine, each) for each in arrays.values())
     has_arrays = any(spec.name in arrays for spec in loss.parameters)
-    plan = replaced(plan, converts=not (is_moderate and is_plain) or has_arrays)
+    plan = replaced(plan, converts=size == "beyond" or not is_plain or has_arrays)
     plan = replaced(plan, strategy=engine.strategy_of(plan))
     named = zip(loss.parameters, parameters, strict=True)
     parameters = tuple([arrays.get(spec.name, value) for spec, value in named])
