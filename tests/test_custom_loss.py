@@ -198,7 +198,7 @@ INTERVALS = {
     # The interval, numbers in it, and numbers that are not.
     "(0, inf)": ([1e-300, 5.0], [0.0, -1.0, np.inf, np.nan]),
     "[0, 1]": ([0.0, 0.5, 1.0], [-1e-9, 1.001, np.nan]),
-    "(-inf,2]": ([-1e300, 2.0], [2.001, -np.inf]),
+    "(-inf,2]": ([-1e30, 2.0], [2.001, -np.inf]),
 }
 
 
