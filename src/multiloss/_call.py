@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 from multiloss._core.loss import Loss
-from multiloss._core.plan import Operands, Plan
+from multiloss._core.plan import Operands
 from multiloss._core.records import replaced
 from multiloss._engines import engine_of
 from multiloss._planning.operands import checked_parameter, converted, rounded_to
@@ -95,7 +95,8 @@ def evaluate(
     key = _key(operands, options)
     if key is not None:
         key = key, with_gradient, magnitude(parameters) if parameters else "moderate"
-    plan: Plan | None = loss.plans.get(key)
+    # Old releases of Dynamo do not trace a dictionary with such keys.
+    plan = None if key is None else loss.plans.get(key)
     if plan is None:
         plan, operands = planned(loss, operands, options, with_gradient=with_gradient)
         if key is not None:
