@@ -21,11 +21,11 @@ demo: .venv/wheel ## reference values on every engine, then train on handwritten
 	.venv/bin/python examples/demo.py
 
 .PHONY: test
-test: lint types test-minimal .venv/wheel ## linter, formatter check, type checker and the tests (5 minutes)
+test: lint types test-minimal .venv/wheel ## linter, formatter check, type checker and the tests (5 to 10 minutes)
 	.venv/bin/python -m pytest --numprocesses 2 -m "not exhaustive"
 
 .PHONY: test-quick
-test-quick: .venv/wheel ## the tests without the slow ones, in a minute
+test-quick: .venv/wheel ## the tests without the slow ones (1 to 2 minutes)
 	.venv/bin/python -m pytest --numprocesses 2 -m "not slow and not exhaustive"
 
 .PHONY: test-all

@@ -219,7 +219,9 @@ def test_bounds_of_parameters(engine: Library, interval: str, numbers: Any) -> N
         assert np.isnan(engine.numpy(loss(one, zero, c=column, reduction="none")))
 
 
-@pytest.mark.parametrize("interval", ["0, 1", "[a, b]", "(1)", "", (0, 1), None], ids=str)
+@pytest.mark.parametrize(
+    "interval", ["0, 1", "[a, b]", "(1)", "", "[1, 0]", "(nan, 1)", (0, 1), None], ids=str
+)
 def test_no_interval(interval: Any) -> None:
     with pytest.raises(
         ValueError, match=r"is no interval; write one as '\(0, inf\)' or '\[0, 1\]'"

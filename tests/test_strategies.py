@@ -265,7 +265,7 @@ MEMORY: dict[str, tuple[Any, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("make", "options"), MEMORY.values(), ids=MEMORY)
-def test_numpy_needs_less_than_eight_mebibytes_beside_the_operands(make: Any, options: Any) -> None:
+def test_numpy_needs_eight_mebibytes_beside_large_operands(make: Any, options: Any) -> None:
     prediction = make(np.ones((4000, 2000), np.float32))
     target = make(np.zeros((4000, 2000), np.float32))
     ml.mse(prediction, target, **options)
@@ -275,6 +275,17 @@ def test_numpy_needs_less_than_eight_mebibytes_beside_the_operands(make: Any, op
     tracemalloc.stop()
     assert np.all(value == 1.0)
     assert peak < 2**23
+
+
+def test_numpy_needs_at_most_five_temporaries_below() -> None:
+    prediction, target = np.ones((2, 2**20), np.float16)
+    options: Any = {"weight": target, "where": np.ones(2**20, dtype=bool)}
+    ml.mse(prediction, target, **options)
+    tracemalloc.start()
+    ml.mse(prediction, target, **options)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20.5 * 2**20
 
 
 def test_numpy_reads_large_files_block_by_block(tmp_path: Path) -> None:

@@ -70,10 +70,15 @@ class EagerArithmetic(Arithmetic):
 
     def term_sum(self, plan: Plan, term: Term, items: Items) -> Array:
         weight = items.weight
-        if plan.axes is not None or plan.keepdims or weight is None:
-            return super().term_sum(plan, term, items)
-        is_short = len(plan.shape) == 1 and plan.shape[0] < _SHORT
-        if is_short and items.where is None and weight.shape == plan.shape:
+        if (
+            weight is not None
+            and items.where is None
+            and plan.axes is None
+            and not plan.keepdims
+            and weight.shape == plan.shape
+            and len(plan.shape) == 1
+            and plan.shape[0] < _SHORT
+        ):
             return self.values(plan, term, items).dot(weight)
         return super().term_sum(plan, term, items)
 

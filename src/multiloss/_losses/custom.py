@@ -1,6 +1,7 @@
 """Custom losses, each made of its value and its slope."""
 
 import inspect
+import math
 import operator
 import re
 import sys
@@ -169,8 +170,9 @@ def _domain_of(interval: str) -> Domain:
         left, low, high, right = _INTERVAL.fullmatch(interval).groups()  # type: ignore[union-attr]  # caught
         lowest, highest = float(low), float(high)
     except (AttributeError, TypeError, ValueError):
-        message = f"{interval!r} is no interval; write one as '(0, inf)' or '[0, 1]'"
-        raise ValueError(message) from None
+        lowest, highest = math.nan, math.nan
+    if not lowest <= highest:
+        raise ValueError(f"{interval!r} is no interval; write one as '(0, inf)' or '[0, 1]'")
     above = operator.ge if left == "[" else operator.gt
     below = operator.le if right == "]" else operator.lt
     return Domain(

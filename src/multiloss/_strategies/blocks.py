@@ -33,8 +33,7 @@ _SEEN_FREED = 2**25 - 2**16
 def blocks_if_safe(ops: Arithmetic, plan: Plan, operands: Operands, *, limit: int) -> Any:
     """Return the loss, and its gradient if the plan wants it, from blocks of at most ``limit``.
 
-    The gradient is that of a prediction that was not broadcast. None if a unit may be missed, as in
-    whole_if_safe().
+    The gradient is that of a prediction that was not broadcast. None if a unit may be missed.
     """
     sums, unit = blockwise_sums(ops, plan, operands, limit=limit)
     value = blockwise_value(ops, plan, operands, sums, unit)
