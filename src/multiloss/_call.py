@@ -5,10 +5,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 from multiloss._core.loss import Loss
-from multiloss._core.plan import Operands
+from multiloss._core.plan import Operands, Plan
 from multiloss._core.records import replaced
 from multiloss._engines import engine_of
-from multiloss._planning.operands import checked_parameter, converted, rounded_to
+from multiloss._planning.operands import (
+    checked_parameter,
+    classes_back,
+    converted,
+    rounded_to,
+)
 from multiloss._planning.options import NAN, UNSET, checked_empty, unknown_option
 from multiloss._planning.plan import magnitude, planned
 from multiloss._typing import Array, ArrayT, Axis, Operand, P, R, ReductionName
@@ -77,6 +82,7 @@ def evaluate(
     reduction: ReductionName = UNSET,
     broadcast: bool = False,
     empty: Operand = NAN,
+    class_axis: int | None = None,
     **unknown: object,
 ) -> ArrayT:
     """Return the loss; the loss and its gradient where value_and_grad() asks for both."""
@@ -91,7 +97,8 @@ def evaluate(
         parameters = (*map(checked_parameter, loss.parameters, parameters),)
     operands = Operands(given, target, weight, where, parameters, empty)
 
-    options = loss.reduction if reduction is UNSET else reduction, axis, keepdims, broadcast
+    reduction = loss.reduction if reduction is UNSET else reduction
+    options = reduction, axis, keepdims, broadcast, class_axis
     key = _key(operands, options)
     if key is not None:
         key = key, with_gradient, magnitude(parameters) if parameters else "moderate"
@@ -110,7 +117,11 @@ def evaluate(
             operands, empty=rounded_to(plan.engine, "empty", empty, plan.real_dtype)
         )
     result: Any = plan.engine.run(plan, operands)
-    return cast(ArrayT, ValueAndGradient(*result) if with_gradient else result)
+    return cast(ArrayT, _differentiated(plan, *result) if with_gradient else result)
+
+
+def _differentiated(plan: Plan, value: Array, gradient: Array) -> ValueAndGradient:
+    return ValueAndGradient(value, classes_back(plan, gradient))
 
 
 def _key(operands: Operands, options: tuple[Any, ...]) -> Any:
@@ -121,7 +132,7 @@ def _key(operands: Operands, options: tuple[Any, ...]) -> Any:
     arrays = engine_of("prediction", operands.prediction).key(operands)
     if arrays is None:
         return None
-    reduction, axis, keepdims, broadcast = options
+    reduction, axis, keepdims, broadcast, class_axis = options
     empty = operands.empty
     # By type, since 1 and 1.0 are equal keys.
     if (
@@ -130,6 +141,7 @@ def _key(operands: Operands, options: tuple[Any, ...]) -> Any:
         and type(broadcast) is bool
         and (axis is None or type(axis) is int or _is_tuple_of_integers(axis))
         and (empty is None or type(empty) is float)
+        and (class_axis is None or type(class_axis) is int)
     ):
         return arrays, options, empty is None
     return None

@@ -1,6 +1,8 @@
-"""A loss: sums of terms over the elements, and what becomes of the sums.
+"""A loss: sums of terms over the items, and what becomes of the sums.
 
-Its gradient follows from the parts by one rule. With the weights w and the sums Σₖ,
+An item is an element; or a vector along the axis of the classes, which is the last one by the time
+that a term sees it. The gradient follows from the parts by one rule. With the weights w and the
+sums Σₖ,
 
     ∂ loss / ∂ y  =  w Σ over k of (∂ combination / ∂ Σₖ) slopeₖ
 """
@@ -41,6 +43,7 @@ class ParameterSpec(NamedTuple):
     name: str
     domain: Domain
     is_array: bool = False  # whether the terms want an array even for a number
+    is_per_class: bool = False  # whether it has one number for each class
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,10 @@ class Loss:
     parameters: tuple[ParameterSpec, ...] = ()
     reduction: ReductionName = "mean"  # where the caller names none
     scale: float = 1.0  # of the sums
+    divisor: Term | None = None  # what an item counts in a mean, beside its weight; None for one
+    is_vector: bool = False  # whether an item is a vector of classes, not an element
+    takes_distributions: bool = True  # of the classes, beside labels
+    takes_signs: bool = False  # whether booleans stand for -1 and 1
     takes_complex: bool = False
     is_custom: bool = False  # whether the slope is the caller's word: autodiff goes by the value
     options: tuple[str, ...] = OPTION_NAMES  # its keywords but for the parameters

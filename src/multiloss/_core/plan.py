@@ -33,7 +33,11 @@ class Plan(NamedTuple):
     where: Metadata | None
     parameters: tuple[Metadata | None, ...]  # None for one that stays a number
     shape: Shape  # of the loss before the reduction
+    full_shape: Shape  # of the slopes: with the axis of the classes, where there is one
+    class_axis: int | None  # that of the prediction as it was given, counted from the end
+    has_labels: bool  # whether the target is the indices of classes
     dtype: DType  # to compute in
+    target_dtype: DType  # the same, or that of indices
     real_dtype: DType  # its real counterpart
     is_complex: bool  # whether the two differ
     gradient_dtype: DType  # of the gradient with respect to the prediction
@@ -78,16 +82,36 @@ class Items(NamedTuple):
 
 
 def items_of(xp: Namespace, plan: Plan, operands: Operands) -> Items:
-    """Convert the operands to the dtype of the plan."""
+    """Convert the operands to the dtypes of the plan; vectors also get the shape of the loss."""
     prediction, target, weight, where, parameters, _ = operands
-    dtype, real_dtype = plan.dtype, plan.real_dtype
+    dtype, target_dtype, real_dtype = plan.dtype, plan.target_dtype, plan.real_dtype
     if prediction.dtype != dtype:
         prediction = xp.astype(prediction, dtype)
-    if target.dtype != dtype:
-        target = xp.astype(target, dtype)
+    if target.dtype != target_dtype:
+        is_sign = plan.loss.takes_signs and target.dtype == xp.bool
+        target = xp.astype(target, target_dtype)
+        if is_sign:
+            target = 2 * target - 1
     if weight is not None and weight.dtype != real_dtype:
         weight = xp.astype(weight, real_dtype)
+    if plan.class_axis is not None:
+        prediction = _broadcast(xp, prediction, plan.full_shape)
+        target = _broadcast(xp, target, plan.shape if plan.has_labels else plan.full_shape)
     return Items(prediction, target, parameters, weight, where)
+
+
+def _broadcast(xp: Namespace, array: Array, shape: Shape) -> Array:
+    # A size that a lazy engine does not know is None, or not equal to itself.
+    if array.shape == shape or any(size is None or size != size for size in shape):  # noqa: PLR0124
+        return array
+    return xp.broadcast_to(array, shape)
+
+
+def beside_classes(plan: Plan, array: Any) -> Any:
+    """Return what there is one of for each item in a shape that broadcasts with the slopes."""
+    if plan.class_axis is None or not len(getattr(array, "shape", ())):
+        return array
+    return array[..., None]
 
 
 def masked(xp: Namespace, plan: Plan, items: Items) -> Items:
@@ -95,18 +119,21 @@ def masked(xp: Namespace, plan: Plan, items: Items) -> Items:
 
     A masked element is replaced before the arithmetic sees it, so that a NaN there reaches neither
     the value nor a gradient. Its place is taken by one, which is in the domain of every loss of
-    this package, and its weight is zero.
+    this package (and that of a label by the first class), and its weight is zero.
     """
     prediction, target, parameters, weight, where = items
     if where is None:
         return items
+    selected = beside_classes(plan, where)
     return Items(
-        xp.where(where, prediction, 1.0),
-        xp.where(where, target, 1.0),
+        xp.where(selected, prediction, 1.0),
+        xp.where(where, target, 0) if plan.has_labels else xp.where(selected, target, 1.0),
         tuple(
             [
-                each if isinstance(each, float) or not each.shape else xp.where(where, each, 1.0)
-                for each in parameters
+                each
+                if isinstance(each, float) or not each.shape or spec.is_per_class
+                else xp.where(where, each, 1.0)
+                for spec, each in zip(plan.loss.parameters, parameters, strict=True)
             ]
         ),
         xp.astype(where, plan.real_dtype) if weight is None else xp.where(where, weight, 0.0),

@@ -9,6 +9,17 @@ from multiloss._typing import Array, Namespace
 Elementwise: TypeAlias = Callable[..., Array]
 
 
+class Scaled(NamedTuple):
+    """The slopes of vectors, and what all those of a vector are multiplied with.
+
+    What else a slope is multiplied with is one number for each vector too, so that the slopes have
+    to be multiplied once.
+    """
+
+    slopes: Array
+    factor: Array  # with an axis of size 1 for the classes
+
+
 class Term(NamedTuple):
     """A function of one element, and its derivative with respect to the prediction.
 
@@ -16,12 +27,31 @@ class Term(NamedTuple):
     """
 
     value: Elementwise
-    slope: Elementwise | None = None  # the derivative divided by slope_scale
+    # The derivative divided by slope_scale; of vectors perhaps Scaled.
+    slope: Elementwise | None = None
     slope_scale: float = 1.0  # kept apart, since a gradient is multiplied by a number anyway
     residual: Elementwise | None = None  # for a term that is a power of it
     residual_slope: Elementwise | None = None  # its derivative, where it is not one
     is_square: bool = False  # whether the term is |residual|²
     is_summed: bool = True  # False where the combination needs the slope alone
+    # For a term of which value and slope have most in common: returns a function for each.
+    prepare: Callable[..., "Prepared"] | None = None
+
+
+Prepared: TypeAlias = tuple[Callable[[], Array], Callable[[], Array | Scaled]]
+
+
+def prepared(prepare: Callable[..., Prepared]) -> Term:
+    """Return the term of which the value and the slope are computed from the same intermediates.
+
+    The function takes what a value takes, and returns the value and the slope as functions without
+    arguments.
+    """
+    return Term(
+        lambda *arguments: prepare(*arguments)[0](),
+        lambda *arguments: prepare(*arguments)[1](),
+        prepare=prepare,
+    )
 
 
 def difference(xp: Namespace, prediction: Array, target: Array, *_: Array) -> Array:  # noqa: ARG001

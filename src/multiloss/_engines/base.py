@@ -115,6 +115,10 @@ class Engine:
         """Return the floating-point dtype that the engine gives to new arrays."""
         return self.xp.__array_namespace_info__().default_dtypes()["real floating"]
 
+    def index_dtype(self) -> DType:
+        """Return the dtype of indices."""
+        return self.xp.__array_namespace_info__().default_dtypes()["indexing"]
+
     def from_host(self, value: Any, dtype: DType, like: Array) -> Array:
         """Return a number or a new NumPy array as an array on the device of ``like``."""
         # NumPy may do the conversion.

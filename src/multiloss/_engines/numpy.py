@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -112,8 +113,38 @@ def _sum_of_products(first: Array, second: Array) -> Array:
 # Typed for keepdims=False and True, but not for either.
 _add: Any = np.add.reduce
 
-_PLAIN = Arithmetic(np)
-_ARITHMETIC = NumPyArithmetic(np)
+
+def _put_at_label(array: Array, label: Array, value: Any) -> Array:
+    if array.ndim == 2:  # noqa: PLR2004  vectors, of which NumPy's function takes longer
+        array[np.arange(array.shape[0]), label[:, 0]] = value if np.isscalar(value) else value[:, 0]
+    else:
+        np.put_along_axis(array, label, value, axis=-1)
+    return array
+
+
+def _take_along_axis(array: Array, label: Array, axis: int) -> Array:
+    if array.ndim == 2:  # noqa: PLR2004  ditto
+        return array[np.arange(array.shape[0]), label[:, 0]][:, None]
+    return np.take_along_axis(array, label, axis)
+
+
+def _finite_exponentials(scores: Array, highest: Array, label: Array) -> tuple[Array, float]:
+    shifted = scores - highest
+    return _put_at_label(np.exp(shifted, out=shifted), label, 0.0), 1.0
+
+
+# NumPy, and what the losses of classes compute with beyond the standard, in place.
+xp: Any = ModuleType(np.__name__)
+vars(xp).update(
+    vars(np),
+    take_along_axis=_take_along_axis,
+    put_at_label=_put_at_label,
+    finite_exponentials=_finite_exponentials,
+    is_eager=True,
+)
+
+_PLAIN = Arithmetic(xp)
+_ARITHMETIC = NumPyArithmetic(xp)
 
 
 def _is_square(plan: Plan) -> bool:
@@ -167,8 +198,9 @@ def _blocks(plan: Plan, operands: Operands) -> Any:
 
 
 def _is_large(plan: Plan) -> bool:
-    is_elementwise = plan.with_gradient and (plan.is_complex or plan.prediction.shape != plan.shape)
-    size = math.prod(plan.shape) * np.dtype(plan.dtype).itemsize
+    shape = plan.full_shape
+    is_elementwise = plan.with_gradient and (plan.is_complex or plan.prediction.shape != shape)
+    size = math.prod(shape) * np.dtype(plan.dtype).itemsize
     return size > _WHOLE_BYTES and not is_elementwise
 
 
@@ -178,7 +210,7 @@ class NumPyEngine(Engine):
     array_types = (np.ndarray, np.generic)
 
     def __init__(self) -> None:
-        super().__init__(np)
+        super().__init__(xp)
         self.keys = HOST_KEYS
         self.strategies = (
             Strategy("squares", _is_square, _squares),
@@ -217,6 +249,9 @@ class NumPyEngine(Engine):
 
     def default_float(self) -> DType:
         return _FLOAT64
+
+    def index_dtype(self) -> DType:
+        return np.dtype(np.intp)
 
     def read(self, role: str, value: Any) -> np.ndarray[Any, Any]:
         """Return host data (numbers, lists, objects with ``__array__``) as a NumPy array."""

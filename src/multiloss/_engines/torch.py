@@ -5,13 +5,21 @@ from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import array_api_compat.torch
 import torch
 
 from multiloss._core.loss import Loss
-from multiloss._core.plan import Items, Metadata, Operands, Plan, arrays_of, items_of
+from multiloss._core.plan import (
+    Items,
+    Metadata,
+    Operands,
+    Plan,
+    arrays_of,
+    beside_classes,
+    items_of,
+)
 from multiloss._core.sums import Sums, Total
 from multiloss._core.terms import Term
 from multiloss._engines.base import Engine, Strategy, always
@@ -44,15 +52,59 @@ def _sign(tensor: torch.Tensor) -> torch.Tensor:
     return torch.maximum(torch.sign(tensor), torch.clamp(tensor.detach(), max=-1.0))
 
 
+# What the losses of classes compute with beyond the standard.
+def _put_at_label(tensor: torch.Tensor, label: torch.Tensor, value: Any) -> torch.Tensor:
+    return tensor.scatter(-1, label, value)
+
+
+def _put_at_label_in_place(tensor: torch.Tensor, label: torch.Tensor, value: Any) -> torch.Tensor:
+    return tensor.scatter_(-1, label, value)
+
+
+_SHORT_VECTOR = 32  # of which PyTorch's softmax takes longer than its parts
+
+
+def _finite_exponentials(
+    scores: torch.Tensor, highest: torch.Tensor, label: torch.Tensor
+) -> tuple[torch.Tensor, Any]:
+    if scores.shape[-1] < _SHORT_VECTOR:
+        return (scores - highest).exp_().scatter_(-1, label, 0.0), 1.0
+    probability = torch.softmax(scores, -1)
+    unit = probability.amax(-1, keepdim=True)
+    return probability.scatter_(-1, label, 0.0), unit
+
+
+def _take_along_axis(tensor: torch.Tensor, index: torch.Tensor, axis: int) -> torch.Tensor:
+    return torch.gather(tensor, axis, index)
+
+
 # The namespace of array_api_compat, but for its clip(), which the compiler does not trace for a
 # number that changes from call to call, and which takes several operators where PyTorch has one.
 xp: Any = ModuleType(array_api_compat.torch.__name__)
-vars(xp).update(vars(array_api_compat.torch), clip=torch.clamp, sign=_sign)
+vars(xp).update(
+    vars(array_api_compat.torch),
+    clip=torch.clamp,
+    sign=_sign,
+    take_along_axis=_take_along_axis,
+    stop_gradient=torch.Tensor.detach,
+    put_at_label=_put_at_label,
+)
+# What computes in place where autograd does not look.
+xp_in_place: Any = ModuleType(xp.__name__)
+vars(xp_in_place).update(
+    vars(xp),
+    put_at_label=_put_at_label_in_place,
+    finite_exponentials=_finite_exponentials,
+    # Not for autodiff, which takes its derivative s (1 - s) from a rounded 1.
+    sigmoid=torch.sigmoid,
+    is_eager=True,
+)
 
 _SHORT = 2**13  # elements; a longer product loses digits, and waits for threads
 _ONE_NODE = 2**15  # elements from which on a single node of the graph is faster than operators
 _WHOLE_BYTES = 2**23  # up to which temporaries of an operand's size stay in the cache
 _BLOCK_BYTES = 2**20  # beyond, of each operand and each temporary of a block
+_BLOCK_BYTES_OF_VECTORS = 2**22  # more, since there are many operators for each vector, too
 
 _PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
 
@@ -140,7 +192,7 @@ class ConstantArithmetic(EagerArithmetic, InPlaceArithmetic):
 
 _OPERATORS = Arithmetic(xp)
 _TRACKED = TrackedArithmetic(xp)
-_CONSTANT = ConstantArithmetic(xp)
+_CONSTANT = ConstantArithmetic(xp_in_place)
 
 
 _key_attributes = attrgetter("dtype", "shape", "device", "requires_grad", "layout")
@@ -161,7 +213,7 @@ def _is_eager(plan: Plan) -> bool:
         and all(each.is_plain for each in arrays_of(plan))
         and all(each.device is None or each.device.type == "cpu" for each in arrays_of(plan))
         and not plan.is_complex
-        and plan.prediction.shape == plan.shape
+        and plan.prediction.shape == plan.full_shape
         and plan.empty != "array"
     )
 
@@ -213,7 +265,13 @@ def _suits_blocks(plan: Plan) -> bool:
 
 
 def _is_large(plan: Plan) -> bool:
-    return math.prod(plan.shape) * int(plan.dtype.itemsize) > _WHOLE_BYTES
+    return math.prod(plan.full_shape) * int(plan.dtype.itemsize) > _WHOLE_BYTES
+
+
+def _is_faster_as_a_node(plan: Plan) -> bool:
+    # A loss of vectors has dozens of operators, of which each would be a node of its own.
+    is_long = math.prod(plan.full_shape) >= _ONE_NODE
+    return _is_large(plan) or plan.class_axis is not None or (is_long and not _has_kernel(plan))
 
 
 def _suits_node(plan: Plan) -> bool:
@@ -221,7 +279,7 @@ def _suits_node(plan: Plan) -> bool:
         _is_eager(plan)
         and not _tracks_other_operands(plan)
         and plan.axes != ()
-        and (_is_large(plan) or (math.prod(plan.shape) >= _ONE_NODE and not _has_kernel(plan)))
+        and _is_faster_as_a_node(plan)
         # A node cannot save a tensor of inference mode.
         and all(each.is_saveable for each in arrays_of(plan))
         # Below this size autograd differentiates the value, and beyond it has to be the same.
@@ -247,33 +305,60 @@ def _kernel(plan: Plan, operands: Operands) -> Any:
 
 
 def _blocks(plan: Plan, operands: Operands) -> Any:
-    value, *_ = _sums_in_blocks(plan, operands)
+    value = _sums_in_blocks(plan, operands).value
     return _operators(plan, operands) if value is None else value
 
 
-def _sums_in_blocks(plan: Plan, operands: Operands) -> tuple[Array | None, Sums, Any]:
+def _limit(plan: Plan) -> int:
+    size = _BLOCK_BYTES if plan.class_axis is None else _BLOCK_BYTES_OF_VECTORS
+    return size // int(plan.dtype.itemsize)
+
+
+class _Results(NamedTuple):
+    """What a node is made of, and what its gradient needs beside the operands."""
+
+    value: Array | None  # None where a unit is missed
+    sums: Sums
+    unit: Any
+    gradient: Array | None = None  # of the value, where it was computed with it
+
+
+def _sums_in_blocks(plan: Plan, operands: Operands) -> _Results:
     if plan.axes is None:
         strides = operands.prediction.stride()
         plan, operands = in_memory_order(xp, plan, operands, strides)
     sums, unit = blockwise_sums(_CONSTANT, plan, operands, limit=_limit(plan))
-    return blockwise_value(_CONSTANT, plan, operands, sums, unit), sums, unit
+    return _Results(blockwise_value(_CONSTANT, plan, operands, sums, unit), sums, unit)
 
 
-def _limit(plan: Plan) -> int:
-    return _BLOCK_BYTES // int(plan.dtype.itemsize)
-
-
-def _sums_of_whole(plan: Plan, operands: Operands) -> tuple[Array | None, Sums, Any]:
+def _sums_of_whole(plan: Plan, operands: Operands) -> _Results:
     plan = plan._replace(keeps_axes=plan.keepdims or plan.axes is not None)
     items = _CONSTANT.select(plan, operands)
     sums, unit = whole_sums(_CONSTANT, plan, items, is_measured=False)
-    return value_if_safe(_CONSTANT, plan, operands, sums, unit), sums, unit
+    return _Results(value_if_safe(_CONSTANT, plan, operands, sums, unit), sums, unit)
+
+
+def _value_and_gradient(plan: Plan, operands: Operands) -> _Results:
+    value, gradient = whole(_CONSTANT, _with_gradient(plan), operands, is_measured=False)
+    return _Results(value, Sums((), None), None, gradient)
+
+
+def _with_gradient(plan: Plan) -> Plan:
+    # In the working dtype, since a 16-bit gradient may vanish before it is multiplied.
+    keeps_axes = plan.keepdims or plan.axes is not None
+    return plan._replace(gradient_dtype=plan.dtype, with_gradient=True, keeps_axes=keeps_axes)
 
 
 def _node(plan: Plan, operands: Operands) -> Any:
+    evaluated = _sums_of_whole
+    if _is_large(plan):
+        evaluated = _sums_in_blocks
+    elif plan.loss.terms[0].prepare is not None:
+        # Value and gradient have most in common.
+        evaluated = _value_and_gradient
     with torch.no_grad():
-        results = (_sums_in_blocks if _is_large(plan) else _sums_of_whole)(plan, operands)
-    if results[0] is None:
+        results = evaluated(plan, operands)
+    if results.value is None:
         return _operators(plan, operands)
     apply: Any = _Node.apply
     return apply(operands.prediction, plan, operands, results)
@@ -293,7 +378,8 @@ def _gradient(
     if _is_large(plan) and not is_in_place:
         return blockwise_gradient(_CONSTANT, plan, operands, factors, unit, limit=_limit(plan))
     items = _CONSTANT.select(plan, operands)
-    return whole_gradient(_CONSTANT, plan, items, factors, unit).to(plan.gradient_dtype)
+    gradient = whole_gradient(_CONSTANT, plan, plan.loss.terms, items, factors, unit)
+    return gradient.to(plan.gradient_dtype)
 
 
 class _Node(torch.autograd.Function):
@@ -305,36 +391,34 @@ class _Node(torch.autograd.Function):
         prediction: Array,
         plan: Plan,
         operands: Operands,
-        results: tuple[Array, Sums, Any],
-    ) -> Array:
+        results: _Results,
+    ) -> Array | None:
         tensors = [each if isinstance(each, torch.Tensor) else None for each in operands.parameters]
-        ctx.save_for_backward(prediction, *operands[1:4], *tensors)
-        value, *sums = results
-        ctx.rest = plan, operands.parameters, operands.empty, sums
-        return value
+        ctx.save_for_backward(prediction, *operands[1:4], results.gradient, *tensors)
+        ctx.rest = plan, operands.parameters, operands.empty, results.sums, results.unit
+        return results.value
 
     @staticmethod
     def backward(ctx: Any, gradient_of_result: Array) -> Any:
-        plan, numbers, empty, (sums, unit) = ctx.rest
+        plan, numbers, empty, sums, unit = ctx.rest
         # Unpacked once: checkpointing refuses a second time, and offloading pays for it.
         saved = ctx.saved_tensors
-        named = zip(numbers, saved[4:], strict=True)
+        named = zip(numbers, saved[5:], strict=True)
         parameters = tuple([number if tensor is None else tensor for number, tensor in named])
         operands = Operands._make((*saved[:4], parameters, empty))
         if plan.axes and not plan.keepdims:
             kept = [1 if k in plan.axes else n for k, n in enumerate(plan.shape)]
             gradient_of_result = gradient_of_result.reshape(kept)
-        if torch.is_grad_enabled() or is_batched(gradient_of_result):
-            # Asked for a gradient that can be differentiated again, or for many: by operators. In
-            # the working dtype, since a 16-bit gradient may vanish before it is multiplied.
-            keeps_axes = plan.keepdims or plan.axes is not None
-            wide = plan._replace(
-                gradient_dtype=plan.dtype, with_gradient=True, keeps_axes=keeps_axes
-            )
-            _, result = _operators(wide, operands)
-            result = (result * gradient_of_result).to(plan.gradient_dtype)
-        else:
+        # Asked for a gradient that can be differentiated again, or for many: by operators.
+        is_differentiated = torch.is_grad_enabled() or is_batched(gradient_of_result)
+        gradient = None if is_differentiated else saved[4]
+        if is_differentiated:
+            _, gradient = _operators(_with_gradient(plan), operands)
+        if gradient is None:
             result = _gradient(plan, operands, sums, unit, gradient_of_result)
+        else:
+            result = gradient * beside_classes(plan, gradient_of_result)
+            result = result.to(plan.gradient_dtype)
         return result, None, None, None
 
 

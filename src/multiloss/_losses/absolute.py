@@ -9,7 +9,7 @@ from multiloss._core.measures import LARGEST
 from multiloss._core.terms import Term, difference, square
 from multiloss._losses.numerics import broadcast_with
 from multiloss._losses.options import with_options
-from multiloss._planning.options import NAN
+from multiloss._planning.options import NAN, checked_scalar
 from multiloss._typing import (
     OPTION_NAMES,
     Array,
@@ -174,10 +174,7 @@ def minkowski(
     >>> ml.minkowski([3.0, 4.0], [0.0, 0.0], p=1)
     np.float64(7.0)
     """
-    is_number = isinstance(p, (int, float))
-    if not is_number and getattr(p, "shape", None) != ():
-        raise ValueError(f"p is a {type(p).__name__}; pass one number, or a 0-d array")
-    if is_number and p == 2:  # noqa: PLR2004  the square
+    if isinstance(checked_scalar("p", p), (int, float)) and p == 2:  # noqa: PLR2004  the square
         # It has a second derivative at zero, and runs faster.
         return evaluate(EUCLIDEAN, prediction, target, reduction=reduction, empty=empty, **options)
     return evaluate(MINKOWSKI, prediction, target, p, reduction=reduction, empty=empty, **options)

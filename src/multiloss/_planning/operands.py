@@ -133,12 +133,14 @@ def converted(plan: Plan, operands: Operands) -> Operands:
     engine, real = plan.engine, plan.real_dtype
     # Old releases of Dynamo trace no slice of a named tuple.
     given = (operands.prediction, operands.target, operands.weight, operands.where)
-    dtypes = (plan.dtype, plan.dtype, real, engine.xp.bool)
+    dtypes = (plan.dtype, plan.target_dtype, real, engine.xp.bool)
     values = {
         role: (value, dtype)
         for role, value, dtype in zip(ROLES, given, dtypes, strict=True)
         if value is not None
     }
+    if plan.has_labels and _is_host(operands.target):
+        values["target"] = _safe_labels(operands.target), plan.target_dtype
     numbers = [_clamped(engine, each, real) for each in operands.parameters]
     for spec, value in zip(plan.loss.parameters, numbers, strict=True):
         if not stays_a_number(spec, value):
@@ -150,8 +152,33 @@ def converted(plan: Plan, operands: Operands) -> Operands:
         if type(value) is not float:
             parameter = engine.in_domain(parameter, real, spec.domain.holds)
         parameters.append(parameter)
+    if plan.class_axis is not None:
+        _move_classes_last(plan, arrays)
     arguments: Any = [*[arrays.get(role) for role in ROLES], tuple(parameters), operands.empty]
     return Operands(*arguments)
+
+
+def _move_classes_last(plan: Plan, arrays: dict[str, Array]) -> None:
+    if plan.class_axis != -1:
+        for role in ("prediction",) if plan.has_labels else ("prediction", "target"):
+            arrays[role] = plan.engine.xp.moveaxis(arrays[role], plan.class_axis, -1)
+
+
+def classes_back(plan: Plan, gradient: Array) -> Array:
+    """Return a gradient with the classes where those of the prediction are."""
+    if plan.class_axis is None or plan.class_axis == -1:
+        return gradient
+    return plan.engine.xp.moveaxis(gradient, -1, plan.class_axis)
+
+
+_LAST_LABEL = 2**31 - 1  # fits the indices of every engine
+
+
+def _safe_labels(labels: Any) -> np.ndarray[Any, Any]:
+    """Return labels of the host, those that are out of any range as -1: they may not wrap."""
+    given = np.asarray(labels)
+    is_index = (given >= 0) & (given < _LAST_LABEL)
+    return np.where(is_index, given, np.int64(-1)).astype(np.int64)
 
 
 def _clamped(engine: Engine, value: Operand, dtype: DType) -> Operand:
@@ -193,7 +220,7 @@ def rounded_to(engine: Engine, role: str, value: Any, dtype: DType) -> Any:
 
 
 # Every dtype to which host data is brought: those to compute in, and that of a mask.
-_HOST_DTYPES = ("bool", "float32", "float64", "complex64", "complex128")
+_HOST_DTYPES = ("bool", "int32", "int64", "float32", "float64", "complex64", "complex128")
 
 
 def _from_host(engine: Engine, value: Any, dtype: DType, like: Array) -> Array:

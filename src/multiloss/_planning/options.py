@@ -10,7 +10,13 @@ from multiloss._planning.operands import as_float
 from multiloss._typing import Axis, ReductionName
 
 # What other libraries call an option. A misspelling is found by similarity.
-_ALIASES = {"dim": "axis", "mask": "where", "sample_weight": "weight"}
+_ALIASES = {
+    "dim": "axis",
+    "ignore_index": "where",
+    "mask": "where",
+    "pos_weight": "positive_weight",
+    "sample_weight": "weight",
+}
 REQUIRED = inspect.Parameter.empty
 
 
@@ -31,6 +37,13 @@ def checked_reduction(name: object, axis: Axis = None) -> ReductionName:
     if name == "none" and axis is not None:
         raise ValueError(f"reduction='none' reduces over no axis; leave out axis={axis!r}")
     return name
+
+
+def checked_scalar(name: str, value: Any) -> Any:
+    """Return a parameter, or raise ValueError if it may have more than one number."""
+    if not isinstance(value, (int, float)) and getattr(value, "shape", None) != ():
+        raise ValueError(f"{name} is a {type(value).__name__}; pass one number, or a 0-d array")
+    return value
 
 
 def checked_empty(loss: Loss, empty: Any) -> Any:
@@ -63,8 +76,9 @@ def keywords_of(loss: Callable[..., Any]) -> dict[str, Any] | None:
 
 def unknown_option(loss: Loss, unknown: Iterable[str]) -> str:
     """Return what to say about keywords that are no options of a loss."""
-    allowed = (*(each.name for each in loss.parameters), *loss.options)
-    return no_such_option(loss.name, next(iter(unknown)), allowed)
+    # Once each, since some losses compute with a parameter only where it is given.
+    allowed = dict.fromkeys([*(each.name for each in loss.parameters), *loss.options])
+    return no_such_option(loss.name, next(iter(unknown)), tuple(allowed))
 
 
 def no_such_option(loss: str, given: str, allowed: Sequence[str]) -> str:

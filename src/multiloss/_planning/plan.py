@@ -8,6 +8,7 @@ from multiloss._core.plan import EmptyKind, Metadata, Operands, Plan
 from multiloss._core.records import replaced
 from multiloss._core.sums import count
 from multiloss._engines import Engine
+from multiloss._planning.classes import vectors_of
 from multiloss._planning.dtypes import gradient_dtype, real_counterpart, with_weight, working_dtype
 from multiloss._planning.operands import (
     EVERY_FLOAT,
@@ -17,7 +18,7 @@ from multiloss._planning.operands import (
     read,
     stays_a_number,
 )
-from multiloss._planning.options import checked_reduction
+from multiloss._planning.options import checked_reduction, unknown_option
 from multiloss._planning.shapes import broadcast_shape, equal_shapes, fits, normalized_axis
 from multiloss._typing import DType, Shape
 
@@ -70,7 +71,9 @@ def planned(
     )
     is_plain = all(is_ready(engine, each) for each in arrays.values())
     has_arrays = any(spec.name in arrays for spec in loss.parameters)
-    plan = replaced(plan, converts=size == "beyond" or not is_plain or has_arrays)
+    is_moved = plan.class_axis not in {None, -1}
+    converts = size == "beyond" or not is_plain or has_arrays or is_moved
+    plan = replaced(plan, converts=converts)
     plan = replaced(plan, strategy=engine.strategy_of(plan))
     named = zip(loss.parameters, parameters, strict=True)
     parameters = tuple([arrays.get(spec.name, value) for spec, value in named])
@@ -89,14 +92,27 @@ def _plan_of(
     is_moderate: bool,
 ) -> Plan:
     """Return the plan but for its strategy, or raise an error that says what does not fit."""
-    reduction, axis, keepdims, broadcast = options
+    reduction, axis, keepdims, broadcast, class_axis = options
     reduction = checked_reduction(reduction, axis)
     prediction, target = operands["prediction"], operands["target"]
-    shape = _loss_shape(prediction, target, broadcast=broadcast)
-    dtype = working_dtype(engine, prediction, target)
+    has_labels = False
+    if class_axis is not None and not loss.is_vector:
+        raise TypeError(unknown_option(loss, ("class_axis",)))
+    if loss.is_vector:
+        prediction, target, has_labels, class_axis, full_shape = vectors_of(
+            engine, loss, prediction, target, class_axis, broadcast=broadcast
+        )
+        shape = full_shape[:-1]
+    else:
+        shape = full_shape = _loss_shape(prediction, target, broadcast=broadcast)
+    dtype = working_dtype(engine, prediction, prediction if has_labels else target)
+    per_class = {each.name for each in loss.parameters if each.is_per_class}
     for role, metadata in operands.items():
-        if role not in {"prediction", "target"}:
+        if role in per_class:
+            _check_per_class(role, metadata.shape, full_shape[-1])
+        elif role not in {"prediction", "target"}:
             _check_shape(role, metadata.shape, shape)
+        if role not in {"prediction", "target"}:
             dtype = _promoted_by(engine, dtype, role, metadata)
     real = real_counterpart(engine, dtype)
     if dtype != real and not loss.takes_complex:
@@ -115,7 +131,11 @@ def _plan_of(
         operands.get("where"),
         tuple([operands.get(spec.name) for spec in loss.parameters]),
         shape,
+        full_shape,
+        class_axis,
+        has_labels,
         dtype,
+        engine.index_dtype() if has_labels else dtype,
         real,
         bool(dtype != real),
         gradient_dtype(engine, prediction, dtype),
@@ -166,6 +186,15 @@ def _check_shape(role: str, given: Shape, shape: Shape) -> None:
     raise ValueError(
         f"{role} has the shape {tuple(given)} and the loss has the shape {tuple(shape)}: {hint}"
     )
+
+
+def _check_per_class(role: str, given: Shape, classes: Any) -> None:
+    """Check that there is one number for each class."""
+    if not equal_shapes(given, (classes,)):
+        raise ValueError(
+            f"{role} has the shape {tuple(given)} and there are {classes} classes: give it the "
+            f"shape ({classes},)"
+        )
 
 
 def _promoted_by(engine: Engine, dtype: DType, role: str, given: Metadata) -> DType:

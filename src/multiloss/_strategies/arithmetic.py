@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from multiloss._core.plan import Items, Operands, Plan, items_of, masked
+from multiloss._core.plan import Items, Operands, Plan, beside_classes, items_of, masked
 from multiloss._core.sums import Total, as_dtype_of, repeats_of_weight
-from multiloss._core.terms import Term
+from multiloss._core.terms import Scaled, Term
 from multiloss._typing import Array, Namespace
 
 
@@ -23,7 +23,7 @@ class Arithmetic:
         return value
 
     def values(self, plan: Plan, term: Term, items: Items) -> Array:
-        """Return a term of each element."""
+        """Return a term of each item."""
         xp = self.xp
         if term.is_square and plan.is_complex:
             # From the two parts: abs() would take a root first, which has no derivative at zero.
@@ -50,7 +50,7 @@ class Arithmetic:
         if where is not None:
             weight = where if weight is None else self.xp.where(where, weight, 0.0)
         if plan.reduced_size is None:
-            ones = self.xp.ones_like(items.prediction + items.target)
+            ones = self.xp.ones_like(self._full(plan, items))
             weight = ones if weight is None else weight * ones
             return self.xp.sum(weight, axis=axes, keepdims=plan.keeps_axes)
         if weight is None:
@@ -61,14 +61,24 @@ class Arithmetic:
         stretch = repeats_of_weight(weight.shape, plan.shape, axes)
         return total if stretch == 1 else total * stretch
 
-    def slopes(self, plan: Plan, term: Term, items: Items) -> Array:  # noqa: ARG002  for others
-        """Return w·slope of each element."""
+    @staticmethod
+    def _full(plan: Plan, items: Items) -> Array:
+        """Return an array of the shape of the loss, where a part of that is not known."""
+        if plan.class_axis is None:
+            return items.prediction + items.target
+        return items.prediction[..., 0]
+
+    def slopes(self, plan: Plan, term: Term, items: Items) -> Array | Scaled:
+        """Return w·slope of each item."""
         function: Any = term.slope
         slopes = function(self.xp, items.prediction, items.target, *items.parameters)
         if items.weight is None:
             return slopes
+        weight = beside_classes(plan, items.weight)
+        if isinstance(slopes, Scaled):
+            return slopes._replace(factor=slopes.factor * weight)
         # Slopes may be complex where weights are not.
-        return slopes * as_dtype_of(self.xp, items.weight, slopes)
+        return slopes * as_dtype_of(self.xp, weight, slopes)
 
     def scaled_slopes(
         self,
@@ -115,9 +125,23 @@ class InPlaceArithmetic(Arithmetic):
             values = self.xp.where(items.where, values, 0.0)
         return self.sum(plan, values)
 
-    def slopes(self, plan: Plan, term: Term, items: Items) -> Array:  # noqa: ARG002
+    def slopes(self, plan: Plan, term: Term, items: Items) -> Array | Scaled:
         function: Any = term.slope
         slopes = function(self.xp, items.prediction, items.target, *items.parameters)
+        if isinstance(slopes, Scaled):
+            # Both may not be a number for what is left out.
+            slopes, factor = slopes
+            factor = self._selected(plan, items, self._weighed(plan, items, factor))
+            return Scaled(self._selected(plan, items, slopes), factor)
+        return self._selected(plan, items, self._weighed(plan, items, slopes))
+
+    @staticmethod
+    def _weighed(plan: Plan, items: Items, slopes: Array) -> Array:
         if items.weight is not None:
-            slopes *= items.weight
-        return slopes if items.where is None else self.xp.where(items.where, slopes, 0.0)
+            slopes *= beside_classes(plan, items.weight)
+        return slopes
+
+    def _selected(self, plan: Plan, items: Items, slopes: Array) -> Array:
+        if items.where is None:
+            return slopes
+        return self.xp.where(beside_classes(plan, items.where), slopes, 0.0)

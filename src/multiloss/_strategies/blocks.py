@@ -60,7 +60,7 @@ def blockwise_sums(
     unit = _unit(ops, plan, operands, limit)
     if unit is UNSAFE:
         return Sums((), None), unit
-    is_counted = plan.is_mean and operands.weight is None and operands.where is None
+    is_counted = plan.is_mean and operands.weight is operands.where is None and loss.divisor is None
     keeps_axes = axes is not None
     part = plan._replace(
         keepdims=keeps_axes, keeps_axes=keeps_axes, is_mean=plan.is_mean and not is_counted
@@ -74,13 +74,12 @@ def blockwise_sums(
     zeros = partial(xp.zeros, shape, dtype=dtype, device=device)
     first = tuple(zeros() for term in loss.terms if term.is_summed)
     sums = Sums(first, zeros() if part.is_mean else None)
-    for index, terms, items, _ in _blocks(ops, plan, operands, unit, limit):
-        sizes = tuple(each.stop - each.start for each in index)
-        block = sums_of(ops, part._replace(shape=sizes), terms, items)
+    for index, block, terms, items, _ in _blocks(ops, part, operands, unit, limit):
+        sums_of_block = sums_of(ops, block, terms, items)
         if axes is None:
-            sums += block
+            sums += sums_of_block
         else:
-            sums.add_at(_along(index, shape), block)
+            sums.add_at(_along(index, shape), sums_of_block)
     return sums._replace(weight=plan.reduced_size) if is_counted else sums, unit
 
 
@@ -99,11 +98,11 @@ def blockwise_gradient(
     """
     keep_freed_memory(ops.xp)
     device = operands.prediction.device
-    gradient = ops.xp.empty(plan.shape, dtype=plan.gradient_dtype, device=device)
-    for index, terms, items, slope in _blocks(ops, plan, operands, unit, limit):
+    gradient = ops.xp.empty(plan.full_shape, dtype=plan.gradient_dtype, device=device)
+    for index, block, terms, items, slope in _blocks(ops, plan, operands, unit, limit):
         parts = tuple((_cut(above, index), _cut(below, index)) for above, below in factors)
         out = gradient[index]
-        slopes = weighted_slopes(ops, plan, terms, items, parts, out=out)
+        slopes = weighted_slopes(ops, block, terms, items, parts, out=out)
         if slopes is not out or slope is not None:
             gradient[index] = slopes if slope is None else slopes * slope
     return gradient
@@ -115,11 +114,13 @@ def in_memory_order(
     """Reorder the axes, for a sum over all, so that neighbours in memory meet in a block."""
     order = tuple(sorted(range(len(strides)), key=lambda axis: -abs(strides[axis])))
     ndims = [getattr(array, "ndim", len(order)) for array in operands[:4]]
-    if order == tuple(range(len(order))) or any(ndim != len(order) for ndim in ndims):
+    is_in_order = order == tuple(range(len(order)))
+    # A vector is never cut, so its neighbours are in order.
+    if is_in_order or plan.class_axis is not None or any(ndim != len(order) for ndim in ndims):
         return plan, operands
     shape = tuple(plan.shape[axis] for axis in order)
     reordered = _with_arrays(operands, lambda array: xp.permute_dims(array, order))
-    return plan._replace(shape=shape), reordered
+    return plan._replace(shape=shape, full_shape=shape), reordered
 
 
 @lru_cache
@@ -150,20 +151,46 @@ def split(shape: Shape, limit: int) -> Iterator[Index]:
 
 def _blocks(
     ops: Arithmetic, plan: Plan, operands: Operands, unit: Any, limit: int
-) -> Iterator[tuple[Index, tuple[Term, ...], Items, Array | None]]:
-    """Yield the index of each block, its terms and elements, and the slope of its unit."""
-    loss, shape = plan.loss, plan.shape
-    for index in split(shape, limit):
-
-        def cut(array: Array, index: Index = index) -> Array:
-            return array[index if array.shape == shape else _along(index, array.shape)]
-
-        items = ops.select(plan, _with_arrays(operands, cut))
+) -> Iterator[tuple[Index, Plan, tuple[Term, ...], Items, Array | None]]:
+    """Yield the index of each block, its plan, terms and items, and the slope of its unit."""
+    loss, shape, classes = plan.loss, plan.shape, plan.full_shape[len(plan.shape) :]
+    for index in split(shape, max(1, limit // math.prod(classes))):
+        sizes = tuple(each.stop - each.start for each in index)
+        block = plan._replace(shape=sizes, full_shape=(*sizes, *classes))
+        items = ops.select(block, _cut_operands(plan, operands, index))
         if unit is None or loss.measure is None:
-            yield index, loss.terms, items, None
+            yield index, block, loss.terms, items, None
         else:
             part = tuple(each[_along(index, each.shape)] for each in unit)
-            yield index, *loss.measure.apply(ops.xp, loss.terms, items, part)
+            yield index, block, *loss.measure.apply(ops.xp, loss.terms, items, part)
+
+
+def _cut_operands(plan: Plan, operands: Operands, index: Index) -> Operands:
+    """Return the operands of a block; a vector is never cut."""
+
+    def cut(array: Array) -> Array:
+        return array[index if array.shape == plan.shape else _along(index, array.shape)]
+
+    if plan.class_axis is None:
+        return _with_arrays(operands, cut)
+
+    def cut_items(value: Any) -> Any:
+        return cut(value) if getattr(value, "shape", ()) else value
+
+    def cut_vectors(array: Array) -> Array:
+        return array[(*_along(index, array.shape[:-1]), slice(None))]
+
+    return Operands(
+        cut_vectors(operands.prediction),
+        (cut_items if plan.has_labels else cut_vectors)(operands.target),
+        cut_items(operands.weight),
+        cut_items(operands.where),
+        tuple(
+            each if spec.is_per_class else cut_items(each)
+            for spec, each in zip(plan.loss.parameters, operands.parameters, strict=True)
+        ),
+        operands.empty,
+    )
 
 
 def _unit(ops: Arithmetic, plan: Plan, operands: Operands, limit: int) -> Any:

@@ -4,10 +4,10 @@ from typing import Any
 
 from multiloss._core.combinations import exponent_of
 from multiloss._core.measures import safe_range
-from multiloss._core.plan import Items, Operands, Plan
+from multiloss._core.plan import Items, Operands, Plan, beside_classes
 from multiloss._core.records import replaced
 from multiloss._core.sums import Factor, Sums
-from multiloss._core.terms import Term
+from multiloss._core.terms import Scaled, Term
 from multiloss._strategies.arithmetic import Arithmetic
 from multiloss._typing import Array, Namespace, Parameter, Shape
 
@@ -18,8 +18,11 @@ UNSAFE: Any = object()
 def whole(ops: Arithmetic, plan: Plan, operands: Operands, *, is_measured: bool = True) -> Any:
     """Return the loss; and its gradient with respect to the prediction, if the plan wants it."""
     items = ops.select(plan, operands)
+    terms = plan.loss.terms
+    if plan.with_gradient and terms[0].prepare is not None:
+        terms = (_prepared(ops, terms[0], items),)
     if plan.loss.measure is None:
-        sums, unit = sums_of(ops, plan, plan.loss.terms, items), None
+        sums, unit = sums_of(ops, plan, terms, items), None
     else:
         sums, unit = whole_sums(ops, plan, items, is_measured=is_measured)
     value = value_if_safe(ops, plan, operands, sums, unit)
@@ -28,7 +31,15 @@ def whole(ops: Arithmetic, plan: Plan, operands: Operands, *, is_measured: bool 
     if not plan.with_gradient:
         return value
     factors = plan.loss.combination.slopes(ops.xp, sums, operands.parameters, unit)
-    return value, as_gradient(ops.xp, plan, whole_gradient(ops, plan, items, factors, unit))
+    gradient = whole_gradient(ops, plan, terms, items, factors, unit)
+    return value, as_gradient(ops.xp, plan, gradient)
+
+
+def _prepared(ops: Arithmetic, term: Term, items: Items) -> Term:
+    """Return a term of which value and slope share what is computed for both."""
+    prepare: Any = term.prepare
+    value, slope = prepare(ops.xp, items.prediction, items.target, *items.parameters)
+    return Term(lambda *_: value(), lambda *_: slope())
 
 
 def value_if_safe(ops: Arithmetic, plan: Plan, operands: Operands, sums: Sums, unit: Any) -> Any:
@@ -56,11 +67,16 @@ def whole_sums(ops: Arithmetic, plan: Plan, items: Items, *, is_measured: bool) 
     return sums_of(ops, plan, terms, items), unit
 
 
-def whole_gradient(
-    ops: Arithmetic, plan: Plan, items: Items, factors: tuple[Factor, ...], unit: Any
+def whole_gradient(  # noqa: PLR0917  as in blocks
+    ops: Arithmetic,
+    plan: Plan,
+    terms: tuple[Term, ...],
+    items: Items,
+    factors: tuple[Factor, ...],
+    unit: Any,
 ) -> Array:
-    """Return the gradient in the shape of the loss before the reduction."""
-    measure, terms, slope = plan.loss.measure, plan.loss.terms, None
+    """Return the gradient in the shape of the slopes."""
+    measure, slope = plan.loss.measure, None
     if measure is not None and unit is not None:
         terms, items, slope = measure.apply(ops.xp, terms, items, unit)
     gradient = weighted_slopes(ops, plan, terms, items, factors)
@@ -106,7 +122,13 @@ def sums_of(ops: Arithmetic, plan: Plan, terms: tuple[Term, ...], items: Items) 
         if term.is_summed:
             each = ops.term_sum(plan, term, items)
             sums.append(each if scale == 1.0 else scale * each)
-    return Sums(tuple(sums), ops.total(plan, items) if plan.is_mean else None)
+    divisor = plan.loss.divisor
+    if not plan.is_mean:
+        return Sums(tuple(sums), None)
+    return Sums(
+        tuple(sums),
+        ops.total(plan, items) if divisor is None else ops.term_sum(plan, divisor, items),
+    )
 
 
 def weighted_slopes(  # noqa: PLR0917  as in blocks
@@ -121,7 +143,11 @@ def weighted_slopes(  # noqa: PLR0917  as in blocks
     gradient: Any = None
     for term, (above, below) in zip(terms, factors, strict=False):
         slopes = ops.slopes(plan, term, items)
-        above = plan.loss.scale * term.slope_scale * above  # noqa: PLW2901  the same, scaled
+        above = beside_classes(plan, plan.loss.scale * term.slope_scale * above)  # noqa: PLW2901
+        below = beside_classes(plan, below)  # noqa: PLW2901  the same, in a shape that fits
+        if isinstance(slopes, Scaled):
+            slopes, factor = slopes
+            above = factor * above  # noqa: PLW2901  ditto
         slopes = ops.scaled_slopes(slopes, above, below, out if len(factors) == 1 else None)
         gradient = slopes if gradient is None else gradient + slopes
     return gradient
