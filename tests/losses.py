@@ -10,7 +10,7 @@ fifty digits.
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import mpmath
 import numpy as np
@@ -231,7 +231,28 @@ PARAMETERS: dict[tuple[str, str], tuple[Bounds, list[float]]] = {
     ("gaussian_nll", "variance"): (NOT_NEGATIVE, [0.25, 1.0, 2.0]),
     ("gaussian_nll", "eps"): (NOT_NEGATIVE, [0.25, 1.0, 2.0]),
     ("minkowski", "p"): (AT_LEAST_ONE, []),  # has no axes
+    ("binary_cross_entropy", "positive_weight"): (NOT_NEGATIVE, [0.25, 1.0, 2.0]),
+    ("binary_cross_entropy", "label_smoothing"): (FRACTION, [0.0, 0.25, 1.0]),
+    ("binary_focal", "gamma"): (NOT_NEGATIVE, [0.0, 0.5, 2.0]),
+    ("binary_focal", "alpha"): (FRACTION, [0.25, 0.5, 1.0]),
+    ("binary_focal", "label_smoothing"): (FRACTION, [0.0, 0.25, 1.0]),
+    ("hinge", "margin"): (NOT_NEGATIVE, [0.0, 0.5, 2.0]),
+    ("squared_hinge", "margin"): (NOT_NEGATIVE, [0.0, 0.5, 2.0]),
+    ("tversky", "smooth"): (NOT_NEGATIVE, []),
+    ("tversky", "alpha"): (NOT_NEGATIVE, []),
+    ("tversky", "beta"): (NOT_NEGATIVE, []),
+    ("dice", "smooth"): (NOT_NEGATIVE, []),
 }
+
+# The losses of vectors of classes, whose parameters tests/test_certainty.py has.
+OF_VECTORS = (
+    "brier",
+    "cross_entropy",
+    "focal",
+    "jensen_shannon",
+    "kl_divergence",
+    "multiclass_hinge",
+)
 
 # One, another that it is equal to, and what multiplies the other.
 SPECIAL_CASES: dict[str, tuple[Callable[..., Any], Callable[..., Any], float]] = {
@@ -262,6 +283,12 @@ SPECIAL_CASES: dict[str, tuple[Callable[..., Any], Callable[..., Any], float]] =
     ),
     "tukey of all is half of mse": (partial(ml.tukey_biweight, scale=1e9), ml.mse, 0.5),
     "gaussian_nll of variance 1": (partial(ml.gaussian_nll, variance=1), ml.mse, 0.5),
+    "dice is an even tversky": (
+        partial(ml.dice, from_logits=False),
+        partial(ml.tversky, from_logits=False),
+        1.0,
+    ),
+    "modified_huber of positive margins": (ml.modified_huber, ml.squared_hinge, 1.0),
 }
 
 
@@ -272,6 +299,37 @@ class Peer(NamedTuple):
     ours: Callable[..., Any]
     options: dict[str, Any] = {}  # noqa: RUF012  read alone
 
+
+# Those of classification, which test_class_peers.py calls.
+CLASSIFICATION_PEERS = [
+    Peer(name, ours)
+    for name, ours in cast(
+        dict[str, Callable[..., Any]],
+        {
+            "keras.losses.binary_crossentropy": ml.binary_cross_entropy,
+            "keras.losses.binary_focal_crossentropy": ml.binary_focal,
+            "keras.losses.categorical_focal_crossentropy": ml.focal,
+            "keras.losses.dice": ml.dice,
+            "keras.losses.hinge": ml.hinge,
+            "keras.losses.squared_hinge": ml.squared_hinge,
+            "keras.losses.tversky": ml.tversky,
+            "optax.hinge_loss": ml.hinge,
+            "optax.kl_divergence": ml.kl_divergence,
+            "optax.sigmoid_binary_cross_entropy": ml.binary_cross_entropy,
+            "optax.sigmoid_focal_loss": ml.binary_focal,
+            "optax.softmax_cross_entropy": ml.cross_entropy,
+            "optax.softmax_cross_entropy_with_integer_labels": ml.cross_entropy,
+            "scipy.spatial.distance.jensenshannon": ml.jensen_shannon,
+            "sklearn.metrics.brier_score_loss": ml.brier,
+            "sklearn.metrics.hinge_loss": ml.hinge,
+            "torch.nn.functional.binary_cross_entropy": ml.binary_cross_entropy,
+            "torch.nn.functional.binary_cross_entropy_with_logits": ml.binary_cross_entropy,
+            "torch.nn.functional.cross_entropy": ml.cross_entropy,
+            "torch.nn.functional.kl_div": ml.kl_divergence,
+            "torch.nn.functional.soft_margin_loss": ml.logistic,
+        },
+    ).items()
+]
 
 # Rows for each peer that a docstring names; test_peers.py knows how each package is called.
 PEERS = [
@@ -354,11 +412,22 @@ PEERS = [
 ]
 
 
-# Every loss as a caller has it, those that are no sums over elements included.
+# Every loss of elements as a caller has it, those that are no sums over them included.
 FUNCTIONS: dict[str, Any] = {
     **{name: loss.function for name, loss in LOSSES.items()},
     "wmape": ml.wmape,
     "cosine_distance": ml.cosine_distance,
+    "binary_cross_entropy": ml.binary_cross_entropy,
+    "binary_cross_entropy-weighted": partial(
+        ml.binary_cross_entropy, positive_weight=2.0, label_smoothing=0.25
+    ),
+    "binary_focal": ml.binary_focal,
+    "hinge": ml.hinge,
+    "squared_hinge": ml.squared_hinge,
+    "modified_huber": ml.modified_huber,
+    "logistic": ml.logistic,
+    "tversky": partial(ml.tversky, alpha=0.25, smooth=0.5),
+    "dice": ml.dice,
 }
 # One row for each of them.
 NAMES = {name.partition("-")[0]: name for name in reversed(FUNCTIONS)}.values()

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import multiloss as ml
-from losses import FUNCTIONS
+from class_losses import VECTORS
+from losses import FUNCTIONS, OF_VECTORS
 from multiloss.__main__ import definition, losses, main, peers, signature
 
 NEEDS = "peers"
@@ -22,7 +23,8 @@ ROOT = Path(__file__).parent.parent
 
 def test_what_is_a_loss() -> None:
     # So that every law is one over all of them.
-    assert set(losses()) == {name.partition("-")[0] for name in FUNCTIONS}
+    assert set(losses()) == {name.partition("-")[0] for name in FUNCTIONS} | set(OF_VECTORS)
+    assert {name.partition("-")[0] for name in VECTORS} == set(OF_VECTORS)
     assert not {"value_and_grad", "make_loss", "__version__"} & set(losses())
 
 

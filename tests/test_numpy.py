@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import multiloss as ml
+from losses import OF_VECTORS
 from multiloss.__main__ import losses
 
 # Statically a loss of lists is a list.
@@ -134,7 +135,9 @@ def test_threads_share_nothing() -> None:
 
 def test_as_many_axes_as_numpy_has() -> None:
     array = np.full((1,) * 63 + (2,), 2.0)
-    for loss in losses().values():
+    for name, loss in losses().items():
+        if name in OF_VECTORS:  # NumPy itself takes an index of an array with fewer axes alone
+            continue
         needed = {"variance": 1.0} if loss is ml.gaussian_nll else {}
         value, gradient = ml.value_and_grad(loss)(array, array + 1, **needed)
         assert np.all(np.isfinite(value))
@@ -154,7 +157,11 @@ def test_many_axes_of_different_shapes(loss: Any) -> None:
 def test_nothing_warns_or_raises_for_the_error_state_of_the_caller() -> None:
     huge, ones = np.full(3, 1e30, np.float32), np.ones(3, np.float32)
     with np.errstate(all="raise"):
-        for loss in losses().values():
+        for name, loss in losses().items():
+            if name in OF_VECTORS:
+                ml.value_and_grad(loss)(huge, 1)
+                ml.value_and_grad(loss)(-np.inf * huge, 1)
+                continue
             needed = {"variance": 1e300} if loss is ml.gaussian_nll else {}
             ml.value_and_grad(loss)(huge, -ones, **needed)
             loss(huge, huge, weight=huge, **needed)

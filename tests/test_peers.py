@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from losses import PEERS, Peer
+from losses import CLASSIFICATION_PEERS, PEERS, Peer
 from multiloss.__main__ import losses, peers
 
 NEEDS = "peers"
@@ -93,5 +93,5 @@ NOT_INSTALLED = ("kornia.", "robust_loss_jax.", "robust_loss_pytorch.", "statsmo
 def test_every_peer_that_a_docstring_names_is_compared() -> None:
     named = {peer.partition("(")[0] for loss in losses().values() for peer in peers(loss)}
     assert {each for each in named if not each.startswith(NOT_INSTALLED)} <= {
-        each.name for each in PEERS
+        each.name for each in (*PEERS, *CLASSIFICATION_PEERS)
     }

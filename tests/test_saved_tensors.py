@@ -8,12 +8,14 @@ import torch
 from torch.autograd.graph import save_on_cpu, saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
+from class_losses import VECTORS
 from losses import FUNCTIONS, domain_of
 
 NEEDS = "engines"
 
 # Few operators; one node of the graph; one node that computes in blocks.
 SIZES = {"small": (4, 3), "node": (100, 100), "blocks": (1100, 1000)}
+UNWEIGHTED = ("cross_entropy", "cross_entropy-labels", "brier", "multiclass_hinge")
 CALLS = [
     pytest.param(
         name,
@@ -21,7 +23,7 @@ CALLS = [
         id=f"{name}-{size}",
         marks=pytest.mark.exhaustive if size == "blocks" and name not in {"mse", "huber"} else (),
     )
-    for name in FUNCTIONS
+    for name in (*FUNCTIONS, *UNWEIGHTED)
     for size in SIZES
 ]
 calls = pytest.mark.parametrize(("name", "size"), CALLS)
@@ -34,7 +36,16 @@ def operands(name: str, size: str) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def weighted(name: str, target: torch.Tensor, prediction: torch.Tensor) -> torch.Tensor:
-    loss: torch.Tensor = FUNCTIONS[name](prediction * 1.0, target, weight=target.abs() + 0.5)
+    if name in VECTORS:
+        # The rows are the vectors.
+        label = (target[:, 0].abs() * 2).long().clamp(max=2)
+        share = target.softmax(-1)
+        target = label if VECTORS[name].targets == "labels" else share
+        loss: torch.Tensor = VECTORS[name].function(
+            prediction * 1.0, target, class_axis=-1, weight=share[:, 0] + 0.5
+        )
+        return loss
+    loss = FUNCTIONS[name](prediction * 1.0, target, weight=target.abs() + 0.5)
     return loss.sum()
 
 

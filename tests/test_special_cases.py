@@ -7,7 +7,7 @@ import pytest
 
 import multiloss as ml
 from engines import Library
-from losses import PEERS, SPECIAL_CASES
+from losses import CLASSIFICATION_PEERS, PEERS, SPECIAL_CASES
 from multiloss.__main__ import losses, peers
 
 pytestmark = [pytest.mark.slow, pytest.mark.family]
@@ -31,7 +31,7 @@ def test_special_cases_coincide(engine: Library, one: Any, other: Any, factor: f
 def test_every_loss_is_equal_to_another() -> None:
     cases = [each for *pair, _ in SPECIAL_CASES.values() for each in pair]
     special = {getattr(each, "func", each).__name__ for each in cases}
-    known = {each.name for each in PEERS}
+    known = {each.name for each in (*PEERS, *CLASSIFICATION_PEERS)}
     compared = {
         name
         for name, loss in losses().items()

@@ -17,14 +17,33 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 
 import multiloss as ml
+from class_losses import VECTORS
 from engines import enable_x64
-from losses import FUNCTIONS, NAMES, domain_of
+from losses import FUNCTIONS, domain_of
+from losses import NAMES as NAMES_OF_ELEMENTS
 
 NEEDS = "engines"
 
 RNG = np.random.default_rng(0)
 PREDICTION, TARGET = RNG.standard_normal((2, 4, 3))
 Options = Callable[[Any], dict[str, Any]]
+
+# Vectors of three classes.
+SCORES = RNG.standard_normal((4, 3, 3))
+LABELS = RNG.integers(0, 3, (4, 3))
+DISTRIBUTIONS = RNG.dirichlet([1.0, 1.0, 1.0], (4, 3))
+OF_VECTORS = (
+    "cross_entropy",
+    "cross_entropy-labels",
+    "cross_entropy-weighted-labels",
+    "focal",
+    "kl_divergence",
+    "jensen_shannon",
+    "brier",
+    "multiclass_hinge",
+)
+NAMES = {*NAMES_OF_ELEMENTS, *OF_VECTORS}
+ALL = {**FUNCTIONS, **{name: VECTORS[name].function for name in OF_VECTORS}}
 
 # What a call passes beside the operands, made from the target.
 OPTIONS: dict[str, Options] = {
@@ -41,7 +60,7 @@ CALLS = [
         id=f"{name}-{options}",
         marks=() if options == "all" and name in NAMES else pytest.mark.exhaustive,
     )
-    for name in FUNCTIONS
+    for name in ALL
     for options in OPTIONS
 ]
 every_call = pytest.mark.parametrize(("name", "options"), CALLS)
@@ -49,14 +68,27 @@ every_call = pytest.mark.parametrize(("name", "options"), CALLS)
 
 def operands(name: str) -> tuple[Any, Any]:
     """Return operands in the domain, at no kink."""
+    if name in VECTORS:
+        return SCORES, LABELS if VECTORS[name].targets == "labels" else DISTRIBUTIONS
     if domain_of(name) == "positive":
         return np.abs(PREDICTION) + 0.125, np.abs(TARGET) + 0.125
     return PREDICTION, TARGET
 
 
+def options_of(name: str, options: str, target: Any) -> dict[str, Any]:
+    """Return what a call passes, of the shape of the loss."""
+    is_distribution = name in VECTORS and VECTORS[name].targets != "labels"
+    chosen = OPTIONS[options](target[..., 0] if is_distribution else target)
+    if name in VECTORS and VECTORS[name].has_class_weight:
+        # In the place of a list, of which compilers make no array.
+        weight = target[0, 0] if is_distribution else target[0]
+        chosen["class_weight"] = 0.25 * abs(weight) + 0.5
+    return chosen
+
+
 def total(name: str, options: str, prediction: Any, target: Any) -> Any:
     """Return the loss with options; the sum, where it is not a scalar."""
-    return FUNCTIONS[name](prediction, target, **OPTIONS[options](target)).sum()
+    return ALL[name](prediction, target, **options_of(name, options, target)).sum()
 
 
 def tensors(name: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -78,7 +110,7 @@ COMPILED = [
         if (options, backend, dynamic) == ("all", "eager", True) and name in NAMES
         else pytest.mark.exhaustive,
     )
-    for name in FUNCTIONS
+    for name in ALL
     for options in OPTIONS
     for backend in ("eager", "aot_eager", "inductor")
     for dynamic in (False, True)
@@ -151,15 +183,19 @@ def test_derivatives_of_both_orders_forward_and_in_batches(name: str, options: s
     assert gradgradcheck(loss, (y, t))
     hessian = torch.func.hessian(lambda y: loss(y, t))(y.detach())
     (gradient,) = torch.autograd.grad(loss(y, t), y, create_graph=True)
-    second = torch.autograd.grad(gradient.sum(), y)[0] if gradient.requires_grad else torch.zeros(6)
-    torch.testing.assert_close(hessian.reshape(6, 6).sum(0), second.reshape(6).to(hessian.dtype))
+    size = y.numel()
+    second = torch.zeros(size)
+    if gradient.requires_grad:
+        second = torch.autograd.grad(gradient.sum(), y)[0]
+    hessian = hessian.reshape(size, size)
+    torch.testing.assert_close(hessian.sum(0), second.reshape(size).to(hessian.dtype))
 
 
 @every_call
 def test_meta_tensors(name: str, options: str) -> None:
     y, t = (each.detach() for each in tensors(name))
-    arguments = OPTIONS[options](t)
-    value, gradient = ml.value_and_grad(FUNCTIONS[name])(
+    arguments = options_of(name, options, t)
+    value, gradient = ml.value_and_grad(ALL[name])(
         y.to("meta"),
         t.to("meta"),
         **{
@@ -167,7 +203,7 @@ def test_meta_tensors(name: str, options: str) -> None:
             for key, each in arguments.items()
         },
     )
-    expected, expected_gradient = ml.value_and_grad(FUNCTIONS[name])(y, t, **arguments)
+    expected, expected_gradient = ml.value_and_grad(ALL[name])(y, t, **arguments)
     assert value.device.type == gradient.device.type == "meta"
     assert (value.shape, value.dtype) == (expected.shape, expected.dtype)
     assert (gradient.shape, gradient.dtype) == (expected_gradient.shape, expected_gradient.dtype)
@@ -193,8 +229,8 @@ def close(one: Any, other: Any, *, x64: bool) -> None:
 def test_jitted_checkpointed_and_mapped(name: str, options: str, x64: bool) -> None:
     y, t = map(jnp.asarray, operands(name))
     loss = partial(total, name, options)
-    arguments = OPTIONS[options](t)
-    value, gradient = ml.value_and_grad(FUNCTIONS[name])(y, t, **arguments)
+    arguments = options_of(name, options, t)
+    value, gradient = ml.value_and_grad(ALL[name])(y, t, **arguments)
     close(jax.jit(loss)(y, t), value.sum(), x64=x64)
     close(jax.jit(jax.grad(jax.checkpoint(loss)))(y, t), gradient, x64=x64)
     close(jax.jacfwd(loss)(y, t), gradient, x64=x64)
@@ -210,7 +246,7 @@ def test_hessian_is_the_derivative_of_the_closed_form(name: str, options: str, x
     hessian = jax.jit(jax.hessian(partial(total, name, options)))(y, t)
 
     def closed(y: Any) -> Any:
-        _, gradient = ml.value_and_grad(FUNCTIONS[name])(y, t, **OPTIONS[options](t))
+        _, gradient = ml.value_and_grad(ALL[name])(y, t, **options_of(name, options, t))
         return gradient
 
     close(hessian, jax.jit(jax.jacfwd(closed))(y), x64=x64)
@@ -224,6 +260,7 @@ def test_shapes_alone(name: str, options: str, x64: bool) -> None:
     value = loss(y, t)
     shape = jax.eval_shape(loss, y, t)
     assert (shape.shape, shape.dtype) == (value.shape, value.dtype)
-    symbolic = cast(Any, jax.ShapeDtypeStruct)(jax.export.symbolic_shape("rows, 3"), y.dtype)
-    exported: Any = jax.export.export(jax.jit(loss))(symbolic, symbolic)
+    rows = jax.export.symbolic_shape("rows")
+    symbolic = [cast(Any, jax.ShapeDtypeStruct)((*rows, *a.shape[1:]), a.dtype) for a in (y, t)]
+    exported: Any = jax.export.export(jax.jit(loss))(*symbolic)
     close(exported.call(y, t), value, x64=x64)

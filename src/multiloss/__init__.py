@@ -1,4 +1,4 @@
-"""Regression losses, written once against the array API, for NumPy, PyTorch and JAX arrays."""
+"""Losses, written once against the array API, for NumPy, PyTorch and JAX arrays."""
 
 from multiloss._call import value_and_grad
 from multiloss._losses.absolute import (
@@ -10,6 +10,14 @@ from multiloss._losses.absolute import (
     smape,
     wmape,
 )
+from multiloss._losses.binary import binary_cross_entropy, binary_focal
+from multiloss._losses.categorical import (
+    brier,
+    cross_entropy,
+    focal,
+    jensen_shannon,
+    kl_divergence,
+)
 from multiloss._losses.custom import make_loss
 from multiloss._losses.direction import cosine_distance
 from multiloss._losses.likelihood import (
@@ -19,6 +27,14 @@ from multiloss._losses.likelihood import (
     poisson_nll,
     tweedie_deviance,
 )
+from multiloss._losses.margin import (
+    hinge,
+    logistic,
+    modified_huber,
+    multiclass_hinge,
+    squared_hinge,
+)
+from multiloss._losses.overlap import dice, tversky
 from multiloss._losses.robust import (
     barron,
     cauchy,
@@ -35,21 +51,33 @@ from multiloss._losses.squared import expectile, mse, msle, rmse, rmsle, sse
 __all__ = [
     "__version__",
     "barron",
+    "binary_cross_entropy",
+    "binary_focal",
+    "brier",
     "cauchy",
     "cosine_distance",
+    "cross_entropy",
+    "dice",
     "epsilon_insensitive",
     "expectile",
+    "focal",
     "gamma_deviance",
     "gaussian_nll",
     "geman_mcclure",
+    "hinge",
     "huber",
+    "jensen_shannon",
+    "kl_divergence",
     "log_cosh",
+    "logistic",
     "mae",
     "make_loss",
     "mape",
     "minkowski",
+    "modified_huber",
     "mse",
     "msle",
+    "multiclass_hinge",
     "pinball",
     "poisson_deviance",
     "poisson_nll",
@@ -58,8 +86,10 @@ __all__ = [
     "rmsle",
     "smape",
     "smooth_l1",
+    "squared_hinge",
     "sse",
     "tukey_biweight",
+    "tversky",
     "tweedie_deviance",
     "value_and_grad",
     "welsch",

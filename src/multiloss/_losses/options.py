@@ -65,3 +65,8 @@ def with_options(loss: Callable[P, R]) -> Callable[P, R]:
         r"^    \*\*options\n(?:        .*\n)+", text, loss.__doc__ or "", flags=re.MULTILINE
     )
     return loss
+
+
+def is_given(parameter: Any, default: float) -> bool:
+    """Tell whether a parameter has to be computed with, since it is not the number by default."""
+    return not isinstance(parameter, (int, float)) or bool(parameter != default)

@@ -1,0 +1,315 @@
+"""Losses of the probability of one class, against that of the other."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, Unpack
+
+from multiloss._call import evaluate
+from multiloss._core.loss import FRACTION, NOT_NEGATIVE, Loss, ParameterSpec
+from multiloss._core.terms import Term
+from multiloss._losses.classes import focused, weighted
+from multiloss._losses.numerics import is_positive, minus_abs, sigmoid, times_infinity
+from multiloss._losses.options import is_given, with_options
+from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
+
+_POSITIVE_WEIGHT = ParameterSpec("positive_weight", NOT_NEGATIVE)
+_ALPHA = ParameterSpec("alpha", FRACTION)
+_SMOOTHING = ParameterSpec("label_smoothing", FRACTION)
+_GAMMA = ParameterSpec("gamma", NOT_NEGATIVE)
+
+
+class _Call(NamedTuple):
+    """What a call is given of what these losses have in common; nothing else is computed."""
+
+    from_logits: bool
+    weight: ParameterSpec | None  # what weighs the two classes
+    is_smoothed: bool
+
+    def parameters(self) -> tuple[ParameterSpec, ...]:
+        return tuple(
+            spec for spec in (self.weight, _SMOOTHING if self.is_smoothed else None) if spec
+        )
+
+    def target(self, target: Array, parameters: tuple[Parameter, ...]) -> Array:
+        if not self.is_smoothed:
+            return target
+        smoothing = parameters[self.weight is not None]
+        return (1 - smoothing) * target + 0.5 * smoothing
+
+    def weights(self, target: Array, parameters: tuple[Parameter, ...]) -> "_Weights":
+        if self.weight is None:
+            return _Weights(target, None)
+        factor = parameters[0]
+        of_negative = 1 - factor if self.weight is _ALPHA else 1.0
+        return _Weights(factor * target, of_negative * (1 - target))
+
+
+class _Weights(NamedTuple):
+    """What -log p and -log(1 - p) are multiplied with."""
+
+    positive: Array
+    rest: Array | None  # None stands for one less the other
+
+    def negative(self) -> Array:
+        return 1 - self.positive if self.rest is None else self.rest
+
+    def times_both(self, array: Array) -> Array:
+        """Return an array times the sum of both."""
+        return array if self.rest is None else (self.positive + self.rest) * array
+
+
+# With the weights A of -log p and B of -log(1 - p), and a = B where y > 0, and -A elsewhere,
+#
+# value = a y + (A + B) log1p(exp(-|y|))
+# slope = B σ(y) - A σ(-y)
+#
+# Nothing cancels: where a prediction is certain and right, a is zero.
+def _entropy(xp: Namespace, prediction: Array, weights: _Weights) -> Array:
+    above = is_positive(xp, prediction)
+    small = xp.exp(minus_abs(xp, prediction, above))
+    certain = times_infinity(xp, weights.times_both(above) - weights.positive, prediction)
+    return certain + weights.times_both(xp.log1p(small))
+
+
+def _entropy_slope(xp: Namespace, prediction: Array, weights: _Weights) -> Array:
+    right = weights.negative() * sigmoid(xp, prediction)
+    return right - weights.positive * sigmoid(xp, -prediction)
+
+
+# value = -A log p - B log(1 - p)
+# slope = -A / p + B / (1 - p)
+def _entropy_of_probability(xp: Namespace, prediction: Array, weights: _Weights) -> Array:
+    positive = weighted(xp, weights.positive, xp.log(prediction))
+    return -(positive + weighted(xp, weights.negative(), xp.log1p(-prediction)))
+
+
+def _entropy_of_probability_slope(xp: Namespace, prediction: Array, weights: _Weights) -> Array:
+    negative = weighted(xp, weights.negative(), 1 / (1 - prediction))
+    return negative - weighted(xp, weights.positive, 1 / prediction)
+
+
+def _binary_cross_entropy(
+    call: _Call, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+) -> Array:
+    weights = call.weights(call.target(target, parameters), parameters)
+    entropy = _entropy if call.from_logits else _entropy_of_probability
+    return entropy(xp, prediction, weights)
+
+
+def _binary_cross_entropy_slope(
+    call: _Call, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+) -> Array:
+    weights = call.weights(call.target(target, parameters), parameters)
+    slope = _entropy_slope if call.from_logits else _entropy_of_probability_slope
+    return slope(xp, prediction, weights)
+
+
+def _losses(
+    name: str,
+    value: Callable[..., Array],
+    slope: Callable[..., Array],
+    weight: ParameterSpec,
+    *parameters: ParameterSpec,
+) -> dict[bool, dict[bool, dict[bool, Loss]]]:
+    """Return the loss of each sort of call: from logits or not, weighted or not, and smoothed."""
+
+    def loss(*given: bool) -> Loss:
+        from_logits, is_weighted, is_smoothed = given
+        call = _Call(from_logits, weight if is_weighted else None, is_smoothed)
+        return Loss(
+            name,
+            (Term(partial(value, call), partial(slope, call)),),
+            parameters=(*call.parameters(), *parameters),
+            options=("from_logits", weight.name, "label_smoothing", *OPTION_NAMES),
+        )
+
+    return {a: {b: {c: loss(a, b, c) for c in _BOTH} for b in _BOTH} for a in _BOTH}
+
+
+_BOTH = (False, True)
+_BINARY_CROSS_ENTROPY = _losses(
+    "binary_cross_entropy", _binary_cross_entropy, _binary_cross_entropy_slope, _POSITIVE_WEIGHT
+)
+
+
+@with_options
+def binary_cross_entropy(
+    prediction: ArrayT,
+    target: Operand,
+    *,
+    from_logits: bool = True,
+    positive_weight: Operand = 1.0,
+    label_smoothing: Operand = 0.0,
+    **options: Unpack[Options],
+) -> ArrayT:
+    r"""Return the binary cross-entropy, −t log p − (1 − t) log(1 − p), p the sigmoid of y.
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \bigl(-v \, t_i \log p_i
+        - (1 - t_i) \log (1 - p_i)\bigr)   \qquad p_i = \frac{1}{1 + e^{-y_i}}
+
+    Parameters
+    ----------
+    prediction : array
+        As for :func:`mse`, real: scores of any size (logits), or probabilities.
+    target : array
+        As for :func:`mse`, real: 0, 1 and what is between, or booleans.
+    from_logits : bool, default True
+        Whether the prediction holds logits, not probabilities.
+    positive_weight : float or array, default 1.0
+        The factor v of the term of the target 1, zero or positive, of shape ``(1, N)`` for one
+        factor for each of N columns.
+    label_smoothing : float or array, default 0.0
+        The share ε of the target, from 0 to 1, of which each class gets half.
+    **options
+        Those of :func:`mse` but for ``half``.
+
+    Returns
+    -------
+    array
+        As :func:`mse`, in nats: 0 for a certain and right prediction, log 2 for an even one.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`mse`, if numbers are complex, and if a parameter is a number out of its bounds.
+
+    Notes
+    -----
+    Differentiable wherever the loss is finite.
+
+    Certainty keeps its digits: the gradient of the logit 30 for the target 1 is -9.4e-14. An
+    infinite logit has the loss 0 if it is right, and inf if it is wrong. The ``positive_weight`` is
+    no weight of the mean, which divides by :math:`\sum w_i` alone.
+
+    Same definition: ``torch.nn.functional.binary_cross_entropy_with_logits``,
+    ``torch.nn.functional.binary_cross_entropy``, ``optax.sigmoid_binary_cross_entropy``,
+    ``keras.losses.binary_crossentropy``.
+
+    PyTorch's loss of probabilities is at most 100, and that of Keras at most 16.1; here it is
+    infinite where what happened had the probability 0.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.binary_cross_entropy([2.0, -1.0], [1, 0])
+    np.float64(0.2200948492805977)
+    >>> ml.binary_cross_entropy([0.5, 0.25], [1, 0], from_logits=False)
+    np.float64(0.4904146265058631)
+    """
+    is_weighted = is_given(positive_weight, 1.0)
+    is_smoothed = is_given(label_smoothing, 0.0)
+    loss = _BINARY_CROSS_ENTROPY[bool(from_logits)][is_weighted][is_smoothed]
+    parameters = [positive_weight] if is_weighted else []
+    if is_smoothed:
+        parameters.append(label_smoothing)
+    return evaluate(loss, prediction, target, *parameters, **options)
+
+
+# q     = t (1 - p) + (1 - t) p
+# value = q^γ H,                          H the binary cross-entropy
+# slope = q^γ (H' + γ (H / q) q'),        q' = (1 - 2 t) p (1 - p)
+#
+# The quotient of H and q keeps what the power of q would lose, as for focal().
+def _doubt(call: _Call, xp: Namespace, prediction: Array, target: Array) -> Array:
+    if not call.from_logits:
+        return target * (1 - prediction) + (1 - target) * prediction
+    return target * sigmoid(xp, -prediction) + (1 - target) * sigmoid(xp, prediction)
+
+
+def _doubt_slope(call: _Call, xp: Namespace, prediction: Array, target: Array) -> Array:
+    if not call.from_logits:
+        return 1 - 2 * target
+    return (1 - 2 * target) * sigmoid(xp, prediction) * sigmoid(xp, -prediction)
+
+
+def _binary_focal(
+    call: _Call, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+) -> Array:
+    entropy = _binary_cross_entropy(call, xp, prediction, target, *parameters)
+    doubt = _doubt(call, xp, prediction, call.target(target, parameters))
+    return focused(xp, doubt, parameters[-1]) * entropy
+
+
+def _binary_focal_slope(
+    call: _Call, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+) -> Array:
+    gamma = parameters[-1]
+    entropy = _binary_cross_entropy(call, xp, prediction, target, *parameters)
+    slope = _binary_cross_entropy_slope(call, xp, prediction, target, *parameters)
+    target = call.target(target, parameters)
+    doubt = _doubt(call, xp, prediction, target)
+    ratio = gamma * entropy / xp.where(doubt == 0, 1.0, doubt)
+    return focused(xp, doubt, gamma) * (slope + ratio * _doubt_slope(call, xp, prediction, target))
+
+
+_BINARY_FOCAL = _losses("binary_focal", _binary_focal, _binary_focal_slope, _ALPHA, _GAMMA)
+
+
+@with_options
+def binary_focal(
+    prediction: ArrayT,
+    target: Operand,
+    *,
+    gamma: Operand = 2.0,
+    from_logits: bool = True,
+    alpha: Operand | None = None,
+    label_smoothing: Operand = 0.0,
+    **options: Unpack[Options],
+) -> ArrayT:
+    r"""Return the binary focal loss, the binary cross-entropy times (t(1 − p) + (1 − t)p)^γ.
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, \bigl(t_i (1 - p_i) + (1 - t_i) p_i\bigr)^\gamma
+        \bigl(-\alpha \, t_i \log p_i - (1 - \alpha) (1 - t_i) \log (1 - p_i)\bigr)
+
+    without the factors of α by default.
+
+    Parameters
+    ----------
+    prediction, target : array
+        As for :func:`binary_cross_entropy`.
+    gamma : float or array, default 2.0
+        How much less an element counts that is predicted well, zero or positive: 0 gives
+        :func:`binary_cross_entropy`.
+    from_logits : bool, default True
+        As for :func:`binary_cross_entropy`.
+    alpha : float or array, optional
+        The factor α of the term of the target 1, from 0 to 1; that of the target 0 is 1 − α.
+    label_smoothing : float or array, default 0.0
+        As for :func:`binary_cross_entropy`.
+    **options
+        Those of :func:`mse` but for ``half``.
+
+    Returns
+    -------
+    array
+        As :func:`binary_cross_entropy`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`binary_cross_entropy`.
+
+    Notes
+    -----
+    Differentiable as :func:`binary_cross_entropy`; the gradient of a certain and right prediction
+    is 0 for every γ.
+
+    Same definition: ``keras.losses.binary_focal_crossentropy``, ``optax.sigmoid_focal_loss``.
+
+    ``torchvision.ops.sigmoid_focal_loss`` is the same with ``alpha=0.25`` by default. With
+    smoothing, Keras takes the modulating factor of the smoothed target too.
+
+    From Lin et al., Focal Loss for Dense Object Detection (2017).
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.binary_focal([2.0, -1.0], [1, 0])
+    np.float64(0.012230810171853852)
+    """
+    is_smoothed = is_given(label_smoothing, 0.0)
+    loss = _BINARY_FOCAL[bool(from_logits)][alpha is not None][is_smoothed]
+    parameters = [] if alpha is None else [alpha]
+    if is_smoothed:
+        parameters.append(label_smoothing)
+    return evaluate(loss, prediction, target, *parameters, gamma, **options)

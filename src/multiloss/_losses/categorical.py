@@ -1,0 +1,578 @@
+"""Losses of the probabilities of classes, of which one is right, or each has its share."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, TypeAlias, Unpack
+
+from multiloss._call import evaluate
+from multiloss._core.loss import FRACTION, NOT_NEGATIVE, Loss, ParameterSpec
+from multiloss._core.terms import Prepared, Term, prepared
+from multiloss._losses.classes import (
+    Probabilities,
+    Softmax,
+    at_label,
+    checked_label,
+    distribution,
+    focused,
+    has_labels,
+    of_vectors,
+    probabilities,
+    smoothed,
+    weighted,
+)
+from multiloss._losses.options import is_given, with_options
+from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
+
+_CLASS_WEIGHT = ParameterSpec("class_weight", NOT_NEGATIVE, is_array=True, is_per_class=True)
+_SMOOTHING = ParameterSpec("label_smoothing", FRACTION)
+_GAMMA = ParameterSpec("gamma", NOT_NEGATIVE)
+_OPTIONS = ("class_axis", "from_logits", *OPTION_NAMES)
+
+
+_Losses: TypeAlias = dict[bool, dict[bool, dict[bool, Loss]]]
+
+
+class _Call(NamedTuple):
+    """What a call is given of what these losses have in common; nothing else is computed."""
+
+    from_logits: bool
+    has_class_weight: bool = False
+    is_smoothed: bool = False
+
+    def parameters(self) -> tuple[ParameterSpec, ...]:
+        given = ((_CLASS_WEIGHT, self.has_class_weight), (_SMOOTHING, self.is_smoothed))
+        return tuple(spec for spec, is_given in given if is_given)
+
+    def probabilities(
+        self, xp: Namespace, prediction: Array, label: Array | None = None
+    ) -> Softmax | Probabilities:
+        return probabilities(xp, prediction, label, from_logits=self.from_logits)
+
+    def target(
+        self, xp: Namespace, prediction: Array, target: Array, parameters: tuple[Parameter, ...]
+    ) -> Array:
+        """Return the target as a distribution, smoothed."""
+        target = distribution(xp, prediction, target)
+        return smoothed(target, parameters[self.has_class_weight]) if self.is_smoothed else target
+
+    def weight(self, target: Array, parameters: tuple[Parameter, ...]) -> Array:
+        """Return what each class counts."""
+        return target * parameters[0] if self.has_class_weight else target
+
+    def weight_of_label(
+        self, xp: Namespace, prediction: Array, label: Array, parameters: tuple[Parameter, ...]
+    ) -> Array | None:
+        """Return what the label of each vector counts, with an axis of size 1; None for one."""
+        if not self.has_class_weight:
+            return None
+        return at_label(xp, xp.broadcast_to(parameters[0], prediction.shape), label)
+
+
+# value  = -Σ_c a_c log p_c,  a_c = w_c t_c, with the target t smoothed
+# slope  = A p_c - a_c,       A = Σ_c a_c
+# weight =  Σ_c w_c t_c       with the target as it is
+#
+# A label has one term: w (p - 1) is the slope for the label, and w p that for the others.
+def _cross_entropy(
+    call: _Call, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+) -> Prepared:
+    if has_labels(prediction, target) and not call.is_smoothed:
+        return _cross_entropy_of_label(call, xp, prediction, target, parameters)
+    weight = call.weight(call.target(xp, prediction, target, parameters), parameters)
+    each = call.probabilities(xp, prediction)
+    return (
+        lambda: xp.sum(weighted(xp, weight, each.negative_log(xp)), axis=-1),
+        lambda: each.cross_entropy_slope(xp, weight),
+    )
+
+
+def _cross_entropy_of_label(
+    call: _Call,
+    xp: Namespace,
+    prediction: Array,
+    target: Array,
+    parameters: tuple[Parameter, ...],
+) -> Prepared:
+    label, one = checked_label(xp, prediction, target)
+    weight = call.weight_of_label(xp, prediction, label, parameters)
+    each = call.probabilities(xp, prediction, label)
+
+    def value() -> Array:
+        result = each.negative_log_of_label(xp)
+        result = result if weight is None else weighted(xp, weight, result)
+        return (result if one is None else result * one)[..., 0]
+
+    factors = [factor for factor in (weight, one) if factor is not None]
+    return value, lambda: each.slope_of_label(xp, math.prod(factors))
+
+
+def _weight(
+    call: _Call, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+) -> Array:
+    if has_labels(prediction, target):
+        label, one = checked_label(xp, prediction, target)
+        weight: Array = call.weight_of_label(xp, prediction, label, parameters)
+        return (weight if one is None else weight * one)[..., 0]
+    return xp.sum(call.weight(target, parameters), axis=-1)
+
+
+def _losses(
+    name: str,
+    prepare: Callable[..., Prepared],
+    *,
+    options: tuple[str, ...] = (),
+    parameters: tuple[ParameterSpec, ...] = (),
+) -> _Losses:
+    """Return the loss of each sort of call: from logits or not, with class weights, smoothed."""
+
+    def loss(*given: bool) -> Loss:
+        call = _Call(*given)
+        return Loss(
+            name,
+            (prepared(partial(prepare, call)),),
+            parameters=(*call.parameters(), *parameters),
+            divisor=Term(partial(_weight, call)) if call.has_class_weight else None,
+            is_vector=True,
+            options=(*options, *_OPTIONS),
+        )
+
+    # All of them at once, since a compiler does not follow a cache.
+    return {a: {b: {c: loss(a, b, c) for c in _BOTH} for b in _BOTH} for a in _BOTH}
+
+
+_BOTH = (False, True)
+_CROSS_ENTROPY = _losses(
+    "cross_entropy", _cross_entropy, options=("class_weight", "label_smoothing")
+)
+
+
+def _called(
+    losses: _Losses, *, from_logits: bool, class_weight: Operand | None, label_smoothing: Operand
+) -> tuple[Loss, list[Operand]]:
+    """Return the loss of what a call is given, and the parameters that it takes."""
+    is_smoothed = is_given(label_smoothing, 0.0)
+    loss = losses[bool(from_logits)][class_weight is not None][is_smoothed]
+    given = [] if class_weight is None else [class_weight]
+    return loss, [*given, label_smoothing] if is_smoothed else given
+
+
+@with_options
+def cross_entropy(
+    prediction: ArrayT,
+    target: Operand,
+    *,
+    class_axis: int = -1,
+    from_logits: bool = True,
+    class_weight: Operand | None = None,
+    label_smoothing: Operand = 0.0,
+    **options: Unpack[Options],
+) -> ArrayT:
+    r"""Return the cross-entropy of classes, −Σ t log p, where p is the softmax of the prediction.
+
+    .. math:: \frac{-\sum_n w_n \sum_c v_c \, t_{nc} \log p_{nc}}
+        {\sum_n w_n \sum_c v_c \, t_{nc}}
+        \qquad p_{nc} = \frac{e^{y_{nc}}}{\sum_k e^{y_{nk}}}
+
+    with class weights :math:`v`; without them, the mean divides by :math:`\sum_n w_n`.
+
+    Parameters
+    ----------
+    prediction : array
+        As for :func:`mse`, real, with an axis of the classes: their scores, of any size (logits),
+        or their probabilities, which are taken as they are.
+    target : array
+        Labels, the index of the right class for each vector, of any integer dtype and in the shape
+        of the prediction without the axis of the classes; a Python int is meant for all. Or
+        distributions, floats or booleans in the shape of the prediction.
+    class_axis : int, default -1
+        The axis of the classes. The loss has the shape of the prediction without it, and so have
+        ``weight``, ``where`` and ``axis``.
+    from_logits : bool, default True
+        Whether the prediction holds logits, not probabilities.
+    class_weight : array, optional
+        What each class counts, zero or positive, of the shape ``(C,)``.
+    label_smoothing : float or array, default 0.0
+        The share ε of the target, from 0 to 1, that is spread evenly over all classes.
+    **options
+        Those of :func:`mse` but for ``half``.
+
+    Returns
+    -------
+    array
+        As :func:`mse`, in nats: 0 for a certain and right prediction, log C for an even one.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`mse`, if numbers are complex, if ``class_axis`` is out of range, or if a target is
+        neither labels nor distributions.
+
+    Notes
+    -----
+    Differentiable with respect to the prediction wherever the loss is finite, and with respect to
+    distributions.
+
+    A label that is no class makes the loss of its vector NaN, on every engine, and its gradient;
+    ``where=target != -100`` is PyTorch's ``ignore_index``. A class with the score −inf takes no
+    part: where the target is 0, so is its term. Certainty keeps its digits: the loss of the logits
+    [20, 0, 0] and the label 0 is 4.1e-9 in single precision too.
+
+    Same definition: ``torch.nn.functional.cross_entropy``,
+    ``optax.softmax_cross_entropy_with_integer_labels``, ``optax.softmax_cross_entropy``.
+
+    The class weights of PyTorch give another mean for distributions than for the same labels;
+    here both are that of the labels. ``keras.losses.categorical_crossentropy`` and
+    ``sklearn.metrics.log_loss`` take probabilities, are never infinite, and Keras divides by their
+    sum.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.cross_entropy([[2.0, 0.0, 1.0], [0.0, 3.0, 0.0]], [0, 1])
+    np.float64(0.2512644604326706)
+    >>> ml.cross_entropy([[2.0, 0.0, 1.0], [0.0, 3.0, 0.0]], [0, -100], where=[True, False])
+    np.float64(0.4076059644443803)
+    >>> ml.cross_entropy([[0.5, 0.25, 0.25]], [[1.0, 0.0, 0.0]], from_logits=False)
+    np.float64(0.6931471805599453)
+    """
+    loss, parameters = _called(
+        _CROSS_ENTROPY,
+        from_logits=from_logits,
+        class_weight=class_weight,
+        label_smoothing=label_smoothing,
+    )
+    return evaluate(loss, prediction, target, *parameters, class_axis=class_axis, **options)
+
+
+# q     = Σ_c t_c (1 - p_c), which is 1 - Σ_c t_c p_c for a target that sums to one
+# value = q^γ H,                          H the cross-entropy
+# slope = q^γ (H' + γ (H / q) q')
+#
+# Near certainty H and q vanish together, so that their quotient keeps what the power of q, which
+# is infinite for γ < 1, would lose. Where q is zero, so is H.
+def _focal(
+    call: _Call, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+) -> Prepared:
+    *given, gamma = parameters
+    target = call.target(xp, prediction, target, tuple(given))
+    weight = call.weight(target, tuple(given))
+    each = call.probabilities(xp, prediction)
+    entropy = xp.sum(weighted(xp, weight, each.negative_log(xp)), axis=-1)
+    doubt = xp.sum(target * each.complement(xp), axis=-1)
+    power = focused(xp, doubt, gamma)
+
+    def slope() -> Array:
+        ratio = of_vectors(gamma * entropy / xp.where(doubt == 0, 1.0, doubt))
+        slopes = each.cross_entropy_slope(xp, weight) + ratio * each.chained(xp, -target)
+        return of_vectors(power) * slopes
+
+    return lambda: power * entropy, slope
+
+
+_FOCAL = _losses("focal", _focal, options=("class_weight", "label_smoothing"), parameters=(_GAMMA,))
+
+
+@with_options
+def focal(
+    prediction: ArrayT,
+    target: Operand,
+    *,
+    gamma: Operand = 2.0,
+    class_axis: int = -1,
+    from_logits: bool = True,
+    class_weight: Operand | None = None,
+    label_smoothing: Operand = 0.0,
+    **options: Unpack[Options],
+) -> ArrayT:
+    r"""Return the focal loss of classes, the cross-entropy times (1 − Σ t p)^γ.
+
+    .. math:: \frac{\sum_n w_n \, \bigl(1 - \sum_c t_{nc} \, p_{nc}\bigr)^\gamma
+        \bigl(-\sum_c v_c \, t_{nc} \log p_{nc}\bigr)}{\sum_n w_n \sum_c v_c \, t_{nc}}
+
+    with class weights :math:`v`; without them, the mean divides by :math:`\sum_n w_n`.
+
+    Parameters
+    ----------
+    prediction, target : array
+        As for :func:`cross_entropy`, distributions that sum to one.
+    gamma : float or array, default 2.0
+        How much less a vector counts that is predicted well, zero or positive: 0 gives
+        :func:`cross_entropy`.
+    class_axis : int, default -1
+        As for :func:`cross_entropy`.
+    from_logits : bool, default True
+        As for :func:`cross_entropy`.
+    class_weight : array, optional
+        As for :func:`cross_entropy`.
+    label_smoothing : float or array, default 0.0
+        As for :func:`cross_entropy`.
+    **options
+        Those of :func:`mse` but for ``half``.
+
+    Returns
+    -------
+    array
+        As :func:`cross_entropy`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`cross_entropy`, and if ``gamma`` is a negative number.
+
+    Notes
+    -----
+    Differentiable as :func:`cross_entropy`; the gradient of a certain and right prediction is 0 for
+    every γ.
+
+    Same definition: ``keras.losses.categorical_focal_crossentropy``.
+
+    That of Keras takes probabilities, has ``alpha=0.25`` times the loss, and weighs each class by
+    its own :math:`1 - p_c`, which is the same for one-hot targets.
+
+    From Lin et al., Focal Loss for Dense Object Detection (2017).
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.focal([[2.0, 0.0, 1.0], [0.0, 3.0, 0.0]], [0, 1])
+    np.float64(0.02322811068291325)
+    """
+    loss, parameters = _called(
+        _FOCAL,
+        from_logits=from_logits,
+        class_weight=class_weight,
+        label_smoothing=label_smoothing,
+    )
+    return evaluate(loss, prediction, target, *parameters, gamma, class_axis=class_axis, **options)
+
+
+# value = Σ_c t_c (log t_c - log p_c), where 0 log 0 is 0
+# slope = T p_c - t_c,  T = Σ_c t_c
+def _kl_divergence(call: _Call, xp: Namespace, prediction: Array, target: Array) -> Prepared:
+    target = distribution(xp, prediction, target)
+    each = call.probabilities(xp, prediction)
+
+    def value() -> Array:
+        ratio = xp.log(xp.where(target == 0, 1.0, target)) + each.negative_log(xp)
+        return xp.sum(weighted(xp, target, ratio), axis=-1)
+
+    return value, lambda: each.cross_entropy_slope(xp, target)
+
+
+_KL_DIVERGENCE = _losses("kl_divergence", _kl_divergence)
+
+
+@with_options
+def kl_divergence(
+    prediction: ArrayT,
+    target: Operand,
+    *,
+    class_axis: int = -1,
+    from_logits: bool = True,
+    **options: Unpack[Options],
+) -> ArrayT:
+    r"""Return the Kullback-Leibler divergence from a prediction to a target, Σ t log(t / p).
+
+    .. math:: \frac{1}{\sum_n w_n} \sum_n w_n \sum_c t_{nc} \, (\log t_{nc} - \log p_{nc})
+
+    with :math:`0 \log 0 = 0`; p is the softmax of the prediction.
+
+    Parameters
+    ----------
+    prediction, target : array
+        As for :func:`cross_entropy`; a label is a distribution of one class.
+    class_axis : int, default -1
+        As for :func:`cross_entropy`.
+    from_logits : bool, default True
+        As for :func:`cross_entropy`.
+    **options
+        Those of :func:`mse` but for ``half``.
+
+    Returns
+    -------
+    array
+        As :func:`cross_entropy`: the mean is over the vectors.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`cross_entropy`.
+
+    Notes
+    -----
+    Differentiable as :func:`cross_entropy`, which is this plus the entropy of the target.
+
+    Same definition: ``torch.nn.functional.kl_div``, ``optax.kl_divergence``.
+
+    PyTorch's takes the logarithms of probabilities, and its mean is over the classes too, unless
+    ``reduction="batchmean"``. ``keras.losses.kl_divergence`` takes probabilities, and clips them.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.kl_divergence([[2.0, 0.0, 1.0]], [[0.5, 0.0, 0.5]])
+    np.float64(0.21445878388443504)
+    """
+    loss = _KL_DIVERGENCE[bool(from_logits)][False][False]
+    return evaluate(loss, prediction, target, class_axis=class_axis, **options)
+
+
+# With s = p + t and r = (p - t) / s, each class has
+#
+# value = (p log(2p / s) + t log(2t / s)) / 2
+#       = s/4 (2 r atanh(r) + log1p(-r²))         near r = 0, where the line above cancels
+# g     = log(2p / s) / 2, which is log1p(r) / 2
+#
+# and g is the derivative with respect to p.
+_NEAR = 0.5
+
+
+def _jensen_shannon(call: _Call, xp: Namespace, prediction: Array, target: Array) -> Prepared:
+    target = distribution(xp, prediction, target)
+    each = call.probabilities(xp, prediction)
+    probability = each.probability(xp)
+    total = probability + target
+    share = each.residual(xp, target) / xp.where(total == 0, 1.0, total)
+    is_near = ~(xp.abs(share) >= _NEAR)
+    share = xp.where(is_near, share, 0.0)
+
+    def times_log(part: Array) -> Array:
+        # x log(2x / s) where r is not near zero; 0 log 0 is 0.
+        nothing = is_near | (part == 0)
+        return part * xp.log(xp.where(nothing, 1.0, 2 * part) / xp.where(nothing, 1.0, total))
+
+    def value() -> Array:
+        near = 0.5 * total * (2 * share * xp.atanh(share) + xp.log1p(-share * share))
+        far = times_log(probability) + times_log(target)
+        return 0.5 * xp.sum(xp.where(is_near, near, far), axis=-1)
+
+    def slope() -> Array:
+        far = xp.log(xp.where(is_near, 1.0, 2 * probability / xp.where(is_near, 1.0, total)))
+        return each.chained(xp, 0.5 * xp.where(is_near, xp.log1p(share), far))
+
+    return value, slope
+
+
+_JENSEN_SHANNON = _losses("jensen_shannon", _jensen_shannon)
+
+
+@with_options
+def jensen_shannon(
+    prediction: ArrayT,
+    target: Operand,
+    *,
+    class_axis: int = -1,
+    from_logits: bool = True,
+    **options: Unpack[Options],
+) -> ArrayT:
+    r"""Return the Jensen-Shannon divergence, ½ KL(p ‖ m) + ½ KL(t ‖ m) for m = (p + t) / 2.
+
+    .. math:: \frac{1}{\sum_n w_n} \sum_n \frac{w_n}{2} \sum_c \left( p_{nc} \log
+        \frac{2 p_{nc}}{p_{nc} + t_{nc}} + t_{nc} \log \frac{2 t_{nc}}{p_{nc} + t_{nc}} \right)
+
+    in natural logarithms and without a root; p is the softmax of the prediction.
+
+    Parameters
+    ----------
+    prediction, target : array
+        As for :func:`cross_entropy`; a label is a distribution of one class.
+    class_axis : int, default -1
+        As for :func:`cross_entropy`.
+    from_logits : bool, default True
+        As for :func:`cross_entropy`.
+    **options
+        Those of :func:`mse` but for ``half``.
+
+    Returns
+    -------
+    array
+        As :func:`cross_entropy`, between 0 and log 2.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`cross_entropy`.
+
+    Notes
+    -----
+    Differentiable as :func:`cross_entropy`.
+
+    Same definition: ``scipy.spatial.distance.jensenshannon``.
+
+    SciPy's is the root of this one, of distributions that it divides by their sum.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.jensen_shannon([[0.5, 0.5, 0.0]], [[0.0, 0.5, 0.5]], from_logits=False)
+    np.float64(0.34657359027997264)
+    """
+    loss = _JENSEN_SHANNON[bool(from_logits)][False][False]
+    return evaluate(loss, prediction, target, class_axis=class_axis, **options)
+
+
+# value = Σ_c (p_c - t_c)²
+def _brier(call: _Call, xp: Namespace, prediction: Array, target: Array) -> Prepared:
+    target = distribution(xp, prediction, target)
+    each = call.probabilities(xp, prediction)
+    residual = each.residual(xp, target)
+    return (
+        lambda: xp.sum(residual * residual, axis=-1),
+        lambda: each.chained(xp, 2 * residual),
+    )
+
+
+_BRIER = _losses("brier", _brier)
+
+
+@with_options
+def brier(
+    prediction: ArrayT,
+    target: Operand,
+    *,
+    class_axis: int = -1,
+    from_logits: bool = True,
+    **options: Unpack[Options],
+) -> ArrayT:
+    r"""Return the Brier score, Σ (p − t)², where p is the softmax of the prediction.
+
+    .. math:: \frac{1}{\sum_n w_n} \sum_n w_n \sum_c (p_{nc} - t_{nc})^2
+
+    Parameters
+    ----------
+    prediction, target : array
+        As for :func:`cross_entropy`; a label is a distribution of one class.
+    class_axis : int, default -1
+        As for :func:`cross_entropy`.
+    from_logits : bool, default True
+        As for :func:`cross_entropy`.
+    **options
+        Those of :func:`mse` but for ``half``.
+
+    Returns
+    -------
+    array
+        As :func:`cross_entropy`, between 0 and 2, without a unit.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`cross_entropy`.
+
+    Notes
+    -----
+    Differentiable as :func:`cross_entropy`.
+
+    Same definition: ``sklearn.metrics.brier_score_loss``.
+
+    scikit-learn's takes probabilities, and halves the score of two classes.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.brier([[0.5, 0.25, 0.25]], [0], from_logits=False)
+    np.float64(0.375)
+    """
+    loss = _BRIER[bool(from_logits)][False][False]
+    return evaluate(loss, prediction, target, class_axis=class_axis, **options)

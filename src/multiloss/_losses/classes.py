@@ -1,0 +1,240 @@
+"""What the losses of classes compute with: labels, distributions, and probabilities.
+
+The classes are along the last axis. A target is the index of a class for each vector (labels), or
+has a number for each class (distributions).
+"""
+
+from typing import NamedTuple
+
+from multiloss._core.terms import Scaled
+from multiloss._losses.numerics import certain, constant
+from multiloss._typing import Array, Namespace, Parameter
+
+
+def has_labels(prediction: Array, target: Array) -> bool:
+    """Tell whether the target holds labels."""
+    return len(target.shape) < len(prediction.shape)
+
+
+def checked_label(xp: Namespace, prediction: Array, target: Array) -> tuple[Array, Array | None]:
+    """Return labels that are safe as indices, and 1, or NaN where they are out of range.
+
+    Every engine reads an index that is out of range in its own way. Both have an axis of size 1.
+    None stands for ones.
+    """
+    label = target[..., None]
+    is_valid = (label >= 0) & (label < prediction.shape[-1])
+    if certain(xp, is_valid):
+        return label, None
+    one = xp.where(is_valid, xp.ones_like(prediction[..., :1]), xp.nan)
+    return xp.where(is_valid, label, 0), one
+
+
+def at_label(xp: Namespace, array: Array, label: Array) -> Array:
+    """Return the number of each vector that stands at an index, with an axis of size 1."""
+    if hasattr(xp, "take_along_axis"):
+        return xp.take_along_axis(array, label, axis=-1)
+    # Dask has none: https://github.com/dask/dask/issues/3663
+    is_label = xp.arange(array.shape[-1]) == label
+    return xp.sum(xp.where(is_label, array, 0.0), axis=-1, keepdims=True)
+
+
+def with_label(xp: Namespace, array: Array, label: Array, value: Array | float) -> Array:
+    """Return a new array with another number at an index of each vector; in place if it may be."""
+    # The standard has no such function: https://github.com/data-apis/array-api/issues/177
+    put = getattr(xp, "put_at_label", None)
+    if put is not None:
+        return put(array, label, value)
+    return xp.where(xp.arange(array.shape[-1]) == label, value, array)
+
+
+def distribution(xp: Namespace, prediction: Array, target: Array) -> Array:
+    """Return a target as a number for each class; NaN for a label that is out of range."""
+    if not has_labels(prediction, target):
+        return target
+    label, one = checked_label(xp, prediction, target)
+    zeros = xp.zeros_like(prediction)
+    if one is None:
+        return with_label(xp, zeros, label, 1.0)
+    return with_label(xp, one * zeros, label, one)
+
+
+def smoothed(target: Array, smoothing: Parameter) -> Array:
+    """Return (1 - ε) t + ε / C."""
+    smoothing = of_vectors(smoothing)
+    return (1 - smoothing) * target + smoothing / target.shape[-1]
+
+
+def of_vectors(parameter: Parameter) -> Parameter:
+    """Return a parameter, of which each vector may have its own, in a shape that meets classes."""
+    # No look at a shape that a compiled number has not.
+    if isinstance(parameter, float) or not len(parameter.shape):
+        return parameter
+    return parameter[..., None]
+
+
+def weighted(xp: Namespace, weight: Array, values: Array) -> Array:
+    """Return w·x, which is zero where w is, whatever x is."""
+    nothing = weight == 0
+    return xp.where(nothing, 0.0, weight * xp.where(nothing, 0.0, values))
+
+
+def focused(xp: Namespace, doubt: Array, gamma: Parameter) -> Array:
+    """Return q^γ, or 1 where q is zero: the derivative there may be infinite."""
+    return xp.where(doubt == 0, 1.0, doubt) ** gamma
+
+
+# With m the largest score, r a class to which the others are compared, and a unit u,
+#
+#     d = m - x_r,   e_c = u exp(x_c - m),   R = Σ over c ≠ r of e_c,   S = R + e_r
+#
+#      p_c     = e_c / S
+#     1 - p_r  = R / S
+#     -log p_r = log1p(R / e_r), or d + log(S / u) where e_r may vanish
+#     -log p_c = -log p_r + x_r - x_c
+#
+# The term of r is left out of the sum. Else all that is left near certainty would vanish beside it:
+# exp(-20) in 1 + exp(-20). Nothing depends on m, so no derivative is taken of it.
+#
+# An infinite score is the largest number instead. Its class has probability 1 where it is the only
+# one, and where there are two, no probability is defined.
+_FAR = 30.0  # exp() of which overflows in no dtype, and exp(-x) does not vanish
+
+
+class Softmax(NamedTuple):
+    """The softmax of scores, with the digits of its distance from certainty about one class."""
+
+    scores: Array
+    label: Array  # r; this and what follows but for the others has an axis of size 1
+    others: Array  # e_c, and 0 for r
+    rest: Array  # R
+    own: Array  # e_r
+    total: Array  # S
+    gap: Array  # d
+    unit: Array | float  # u
+    is_near: bool  # whether it is known that e_r does not vanish
+
+    def negative_log_of_label(self, xp: Namespace) -> Array:
+        """Return -log p_r, with an axis of size 1."""
+        if self.is_near:
+            return xp.log1p(self.rest / self.own)
+        far = self.gap > _FAR
+        near = xp.log1p(self.rest / xp.where(far, 1.0, self.own))
+        return xp.where(far, self.gap + xp.log(xp.where(far, self.total / self.unit, 1.0)), near)
+
+    def slope_of_label(self, xp: Namespace, weight: Array | int) -> Scaled:
+        """Return the derivative of -w log p_r with respect to the scores, w p, and w (p - 1)."""
+        return Scaled(with_label(xp, self.others, self.label, -self.rest), weight / self.total)
+
+    def probability(self, xp: Namespace) -> Array:
+        """Return p."""
+        return with_label(xp, self.others / self.total, self.label, self.own / self.total)
+
+    def complement(self, xp: Namespace) -> Array:
+        """Return 1 - p."""
+        return with_label(xp, 1 - self.others / self.total, self.label, self.rest / self.total)
+
+    def negative_log(self, xp: Namespace) -> Array:
+        """Return -log p."""
+        of_label = self.negative_log_of_label(xp)
+        own = at_label(xp, self.scores, self.label)
+        return with_label(xp, of_label + (own - self.scores), self.label, of_label)
+
+    def residual(self, xp: Namespace, target: Array) -> Array:
+        """Return p - t."""
+        own = (1 - at_label(xp, target, self.label)) - self.rest / self.total
+        return with_label(xp, self.others / self.total - target, self.label, own)
+
+    def cross_entropy_slope(self, xp: Namespace, weight: Array) -> Array:
+        """Return the derivative of -Σ a log p with respect to the scores, A p - a with A = Σ a."""
+        of_label = at_label(xp, weight, self.label)
+        of_others = xp.sum(with_label(xp, 1.0 * weight, self.label, 0.0), axis=-1, keepdims=True)
+        total = of_label + of_others
+        own = of_others - total * (self.rest / self.total)
+        return with_label(xp, total / self.total * self.others - weight, self.label, own)
+
+    # ∂p_c / ∂x_j = p_c (1 - p_c) for j = c and -p_c p_j else, so that the slope is
+    #
+    #     p_j (g_j - Σ_c p_c g_c),   for r:   p_r (g_r (1 - p_r) - Σ over c ≠ r of p_c g_c)
+    def chained(self, xp: Namespace, slopes: Array) -> Array:
+        """Return the derivative with respect to the scores, given that with respect to p."""
+        others, of_label = self.others / self.total, self.own / self.total
+        own_slope = at_label(xp, slopes, self.label)
+        of_others = xp.sum(weighted(xp, others, slopes), axis=-1, keepdims=True)
+        own = of_label * (own_slope * (self.rest / self.total) - of_others)
+        rest = weighted(xp, others, slopes - (of_label * own_slope + of_others))
+        return with_label(xp, rest, self.label, own)
+
+
+class Probabilities(NamedTuple):
+    """Probabilities that were given, with what :class:`Softmax` has."""
+
+    given: Array
+    label: Array
+
+    def negative_log_of_label(self, xp: Namespace) -> Array:
+        return -xp.log(at_label(xp, self.given, self.label))
+
+    def slope_of_label(self, xp: Namespace, weight: Array | int) -> Scaled:
+        own = -1 / at_label(xp, self.given, self.label)
+        weight = weight + xp.zeros_like(own)
+        own = xp.where(weight == 0, 0.0, own)
+        return Scaled(with_label(xp, xp.zeros_like(self.given), self.label, own), weight)
+
+    def probability(self, xp: Namespace) -> Array:  # noqa: ARG002  as in Softmax
+        return self.given
+
+    def complement(self, xp: Namespace) -> Array:  # noqa: ARG002  ditto
+        return 1 - self.given
+
+    def negative_log(self, xp: Namespace) -> Array:
+        return -xp.log(self.given)
+
+    def residual(self, xp: Namespace, target: Array) -> Array:  # noqa: ARG002  ditto
+        return self.given - target
+
+    def cross_entropy_slope(self, xp: Namespace, weight: Array) -> Array:
+        return weighted(xp, -weight, 1 / self.given)
+
+    def chained(self, xp: Namespace, slopes: Array) -> Array:  # noqa: ARG002  ditto
+        return slopes
+
+
+def probabilities(
+    xp: Namespace, prediction: Array, label: Array | None = None, *, from_logits: bool
+) -> Softmax | Probabilities:
+    """Return the probabilities of the classes, compared to one: by default, the likeliest."""
+    if label is None:
+        label = xp.argmax(prediction, axis=-1, keepdims=True)
+    return softmax(xp, prediction, label) if from_logits else Probabilities(prediction, label)
+
+
+def softmax(xp: Namespace, scores: Array, label: Array) -> Softmax:
+    """Return the softmax of scores, compared to a class for each vector."""
+    highest = constant(xp, xp.max(scores, axis=-1, keepdims=True))
+    own_score = at_label(xp, scores, label)
+    gap = highest - own_score
+    is_near = certain(xp, gap <= _FAR)  # and so finite
+    if is_near or certain(xp, highest < xp.inf):
+        others, unit = xp.finite_exponentials(scores, highest, label)
+        rest = xp.sum(others, axis=-1, keepdims=True)
+    else:
+        others, unit = _exponentials(xp, scores, highest, label), 1.0
+        rest = xp.sum(others, axis=-1, keepdims=True)
+        is_right = own_score == xp.inf
+        gap = xp.where(is_right, 0.0, gap)
+        # Infinite scores count one each. A product, so that the gradient is NaN too.
+        is_undefined = (highest == xp.inf) & (rest + xp.astype(is_right, rest.dtype) > 1)
+        rest = rest * xp.where(is_undefined, xp.nan, xp.ones_like(rest))
+    own = xp.exp(-gap)
+    own = own if isinstance(unit, float) else unit * own
+    return Softmax(scores, label, others, rest, own, rest + own, gap, unit, is_near)
+
+
+def _exponentials(xp: Namespace, scores: Array, highest: Array, label: Array) -> Array:
+    """Return exp(min(x - m, 0)), and 0 at the label."""
+    finite = xp.where(highest == xp.inf, xp.finfo(scores.dtype).max, highest)
+    exp_of_others = getattr(xp, "exp_of_others", None)
+    if exp_of_others is not None:
+        return exp_of_others(scores - finite, label)
+    return with_label(xp, xp.exp(xp.clip(scores - finite, None, 0.0)), label, 0.0)

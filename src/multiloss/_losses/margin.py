@@ -1,0 +1,365 @@
+"""Losses of the margin t y, by which a score is on the side of its class, and of the best score."""
+
+from typing import Unpack
+
+from multiloss._call import evaluate
+from multiloss._core.loss import NOT_NEGATIVE, Loss, ParameterSpec
+from multiloss._core.terms import Term
+from multiloss._losses.classes import (
+    at_label,
+    checked_label,
+    has_labels,
+    of_vectors,
+    with_label,
+)
+from multiloss._losses.numerics import is_positive, minus_abs, sigmoid
+from multiloss._losses.options import with_options
+from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
+
+_MARGIN = ParameterSpec("margin", NOT_NEGATIVE)
+
+
+# z     = t y
+# value = max(0, margin - z)
+# slope = -t where z < margin
+def _missing(prediction: Array, target: Array, margin: Parameter) -> Array:
+    return margin - target * prediction
+
+
+def _hinge(xp: Namespace, prediction: Array, target: Array, margin: Parameter) -> Array:
+    missing = _missing(prediction, target, margin)
+    return xp.where(missing <= 0, 0.0, missing)
+
+
+def _hinge_slope(xp: Namespace, prediction: Array, target: Array, margin: Parameter) -> Array:
+    missing = _missing(prediction, target, margin)
+    return xp.where(missing <= 0, 0.0, -target + 0.0 * missing)
+
+
+HINGE = Loss("hinge", (Term(_hinge, _hinge_slope),), parameters=(_MARGIN,), takes_signs=True)
+
+
+@with_options
+def hinge(
+    prediction: ArrayT, target: Operand, *, margin: Operand = 1.0, **options: Unpack[Options]
+) -> ArrayT:
+    r"""Return the hinge loss, max(0, 1 − t y).
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \max(0, m - t_i \, y_i)
+
+    Parameters
+    ----------
+    prediction : array
+        As for :func:`mse`, real: scores.
+    target : array
+        As for :func:`mse`, real: −1 and 1, or booleans. Of 0 and 1, make ``2 * target - 1``.
+    margin : float or array, default 1.0
+        The margin m from which the loss is zero, zero or positive: 0 gives the perceptron's.
+    **options
+        Those of :func:`mse` but for ``half``.
+
+    Returns
+    -------
+    array
+        As :func:`mse`, in the unit of the prediction.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`mse`, if numbers are complex, and if ``margin`` is a negative number.
+
+    Notes
+    -----
+    Not differentiable where t y is the margin: the gradient there is 0.
+
+    Same definition: ``sklearn.metrics.hinge_loss``, ``optax.hinge_loss``, ``keras.losses.hinge``.
+
+    Keras takes 0 and 1 for −1 and 1 where it sees no other target.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.hinge([0.5, -2.0, 3.0], [1, 1, 1])
+    np.float64(1.1666666666666667)
+    """
+    return evaluate(HINGE, prediction, target, margin, **options)
+
+
+# value = max(0, margin - z)²
+# slope = -2 t max(0, margin - z)
+def _squared_hinge(xp: Namespace, prediction: Array, target: Array, margin: Parameter) -> Array:
+    missing = _hinge(xp, prediction, target, margin)
+    return missing * missing
+
+
+def _squared_hinge_slope(
+    xp: Namespace, prediction: Array, target: Array, margin: Parameter
+) -> Array:
+    return target * _hinge(xp, prediction, target, margin)
+
+
+SQUARED_HINGE = Loss(
+    "squared_hinge",
+    (Term(_squared_hinge, _squared_hinge_slope, slope_scale=-2.0),),
+    parameters=(_MARGIN,),
+    takes_signs=True,
+)
+
+
+@with_options
+def squared_hinge(
+    prediction: ArrayT, target: Operand, *, margin: Operand = 1.0, **options: Unpack[Options]
+) -> ArrayT:
+    r"""Return the squared hinge loss, max(0, 1 − t y)².
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \max(0, m - t_i \, y_i)^2
+
+    Parameters
+    ----------
+    prediction, target : array
+        As for :func:`hinge`.
+    margin : float or array, default 1.0
+        The margin m from which the loss is zero, zero or positive.
+    **options
+        Those of :func:`mse` but for ``half``.
+
+    Returns
+    -------
+    array
+        As :func:`mse`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`hinge`.
+
+    Notes
+    -----
+    Differentiable everywhere.
+
+    Same definition: ``keras.losses.squared_hinge``.
+
+    Keras takes 0 and 1 for −1 and 1 where it sees no other target.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.squared_hinge([0.5, -2.0, 3.0], [1, 1, 1])
+    np.float64(3.0833333333333335)
+    """
+    return evaluate(SQUARED_HINGE, prediction, target, margin, **options)
+
+
+# value = max(0, 1 - z)²   where z >= -1
+#         -4 z             elsewhere
+# slope = -2 t max(0, 1 - z), -4 t
+def _modified_huber(xp: Namespace, prediction: Array, target: Array) -> Array:
+    missing = _hinge(xp, prediction, target, 1.0)
+    far = missing > 2  # noqa: PLR2004  where the parabola ends
+    near = xp.where(far, 0.0, missing)
+    return xp.where(far, 4 * missing - 4, near * near)
+
+
+def _modified_huber_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
+    return target * xp.clip(_hinge(xp, prediction, target, 1.0), None, 2.0)
+
+
+MODIFIED_HUBER = Loss(
+    "modified_huber",
+    (Term(_modified_huber, _modified_huber_slope, slope_scale=-2.0),),
+    takes_signs=True,
+)
+
+
+@with_options
+def modified_huber(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
+    r"""Return the modified Huber loss of a margin: max(0, 1 − t y)², and −4 t y below −1.
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \begin{cases}
+        \max(0, 1 - t_i \, y_i)^2 & t_i \, y_i \ge -1 \\
+        -4 \, t_i \, y_i & \text{otherwise} \end{cases}
+
+    Parameters
+    ----------
+    prediction, target : array
+        As for :func:`hinge`.
+    **options
+        Those of :func:`mse` but for ``half``.
+
+    Returns
+    -------
+    array
+        As :func:`mse`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`mse`, and if numbers are complex.
+
+    Notes
+    -----
+    Differentiable everywhere.
+
+    Same definition: none of the peers.
+
+    It is what scikit-learn's ``SGDClassifier(loss="modified_huber")`` minimizes.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.modified_huber([0.5, -2.0, 3.0], [1, 1, 1])
+    np.float64(2.75)
+    """
+    return evaluate(MODIFIED_HUBER, prediction, target, **options)
+
+
+# value = log(1 + exp(-z)) = max(0, -z) + log1p(exp(-|z|))
+# slope = -t σ(-z)
+def _logistic(xp: Namespace, prediction: Array, target: Array) -> Array:
+    opposed = -target * prediction
+    above = is_positive(xp, opposed)
+    return xp.where(opposed > 0, opposed, 0.0) + xp.log1p(xp.exp(minus_abs(xp, opposed, above)))
+
+
+def _logistic_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
+    return -target * sigmoid(xp, -target * prediction)
+
+
+LOGISTIC = Loss("logistic", (Term(_logistic, _logistic_slope),), takes_signs=True)
+
+
+@with_options
+def logistic(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
+    r"""Return the logistic loss of a margin, log(1 + exp(−t y)).
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \log \bigl(1 + e^{-t_i \, y_i}\bigr)
+
+    Parameters
+    ----------
+    prediction, target : array
+        As for :func:`hinge`.
+    **options
+        Those of :func:`mse` but for ``half``.
+
+    Returns
+    -------
+    array
+        As :func:`mse`, in nats.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`mse`, and if numbers are complex.
+
+    Notes
+    -----
+    Differentiable everywhere. The same as :func:`binary_cross_entropy` of targets 0 and 1.
+
+    Same definition: ``torch.nn.functional.soft_margin_loss``.
+
+    PyTorch's is infinite from a margin of −89 on.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.logistic([2.0, -1.0], [1, -1])
+    np.float64(0.2200948492805977)
+    """
+    return evaluate(LOGISTIC, prediction, target, **options)
+
+
+# value = max(0, margin + max over c ≠ t of y_c - y_t)
+# slope = where that is positive: -1 for t, and 1 in all for the best of the others
+def _best_of_others(
+    xp: Namespace, prediction: Array, target: Array
+) -> tuple[Array, Array, Array, Array]:
+    """Return the scores without that of the label, the best of them, the label, and 1 or NaN."""
+    if not has_labels(prediction, target):
+        target = xp.argmax(target, axis=-1)
+    label, one = checked_label(xp, prediction, target)
+    others = with_label(xp, 1.0 * prediction, label, -xp.inf)
+    best = xp.max(others, axis=-1, keepdims=True)
+    return others, best, label, xp.ones_like(best) if one is None else one
+
+
+def _multiclass_hinge(xp: Namespace, prediction: Array, target: Array, margin: Parameter) -> Array:
+    _, best, label, one = _best_of_others(xp, prediction, target)
+    missing = of_vectors(margin) + (best - at_label(xp, prediction, label))
+    return (one * xp.where(missing <= 0, 0.0, missing))[..., 0]
+
+
+def _multiclass_hinge_slope(
+    xp: Namespace, prediction: Array, target: Array, margin: Parameter
+) -> Array:
+    others, best, label, one = _best_of_others(xp, prediction, target)
+    missing = of_vectors(margin) + (best - at_label(xp, prediction, label))
+    counts = one * xp.where(missing <= 0, 0.0, 1.0 + 0.0 * missing)
+    is_best = xp.astype(others == best, prediction.dtype)
+    shares = is_best / xp.sum(is_best, axis=-1, keepdims=True)
+    return with_label(xp, counts * shares, label, -counts)
+
+
+MULTICLASS_HINGE = Loss(
+    "multiclass_hinge",
+    (Term(_multiclass_hinge, _multiclass_hinge_slope),),
+    parameters=(_MARGIN,),
+    is_vector=True,
+    takes_distributions=False,
+    options=("class_axis", *OPTION_NAMES),
+)
+
+
+@with_options
+def multiclass_hinge(
+    prediction: ArrayT,
+    target: Operand,
+    *,
+    class_axis: int = -1,
+    margin: Operand = 1.0,
+    **options: Unpack[Options],
+) -> ArrayT:
+    r"""Return the hinge loss of classes, max(0, 1 + best wrong score − right score).
+
+    .. math:: \frac{1}{\sum_n w_n} \sum_n w_n
+        \max \bigl(0, m + \max_{c \ne t_n} y_{nc} - y_{n t_n}\bigr)
+
+    Parameters
+    ----------
+    prediction : array
+        As for :func:`cross_entropy`: scores.
+    target : array
+        Labels as for :func:`cross_entropy`, or one-hot booleans in the shape of the prediction.
+    class_axis : int, default -1
+        As for :func:`cross_entropy`.
+    margin : float or array, default 1.0
+        The margin m from which the loss is zero, zero or positive.
+    **options
+        Those of :func:`mse` but for ``half``.
+
+    Returns
+    -------
+    array
+        As :func:`mse`, in the unit of the prediction.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`cross_entropy`, if ``margin`` is a negative number, and if the target is floats.
+
+    Notes
+    -----
+    Not differentiable where the right score is ahead by the margin: the gradient there is 0. Where
+    several wrong scores are the best, each gets its share of the gradient.
+
+    Same definition: ``sklearn.metrics.hinge_loss``.
+
+    From Crammer and Singer (2001). ``torch.nn.functional.multi_margin_loss`` adds up what all wrong
+    scores miss, and divides by the number of classes.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.multiclass_hinge([[2.0, 0.0, 1.5], [0.0, 3.0, 0.0]], [0, 1])
+    np.float64(0.25)
+    """
+    return evaluate(MULTICLASS_HINGE, prediction, target, margin, class_axis=class_axis, **options)
