@@ -24,7 +24,6 @@ class Row(NamedTuple):
     targets: str = "distributions"  # what they are: or labels, shares, signs, or bits
     from_logits: bool = True
     divisor: Callable[[Vector], Any] = lambda _: 1  # what an item counts in a mean
-    ulps: int = 16
 
     @property
     def has_class_weight(self) -> bool:
@@ -223,8 +222,6 @@ LOSSES: dict[str, Row] = {
     "modified_huber": Row(ml.modified_huber, modified_huber, "signs"),
     "logistic": Row(ml.logistic, lambda y, t: mp.log(1 + mp.exp(-t[0] * y[0])), "signs"),
 }
-# One for each loss, for what does not depend on the formula.
-NAMES = [name for name in LOSSES if "-" not in name]
 VECTORS = {name: row for name, row in LOSSES.items() if row.is_vector}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
+import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
@@ -37,10 +38,6 @@ IGNORED = np.where(RNG.random(40) < 0.3, -100, LABELS)
 def softmax(logits: Any) -> Any:
     exponentials = np.exp(logits - logits.max(-1, keepdims=True))
     return exponentials / exponentials.sum(-1, keepdims=True)
-
-
-def sigmoid(logits: Any) -> Any:
-    return 1 / (1 + np.exp(-logits))
 
 
 # Each takes a prediction and a target in double precision, value and gradient.
@@ -138,7 +135,7 @@ OPTAX: dict[str, tuple[Any, Any, Any, Any]] = {
     "hinge_loss": (ml.hinge, optax.hinge_loss, LOGITS, SIGNS),
     "kl_divergence": (
         ml.kl_divergence,
-        lambda y, t: optax.kl_divergence(jnp.log(jnp.asarray(softmax(LOGITS))) + 0 * y, t),
+        lambda y, t: optax.kl_divergence(jax.nn.log_softmax(y), t),
         LOGITS,
         DISTRIBUTIONS,
     ),

@@ -62,6 +62,7 @@ class Loss:
     takes_distributions: bool = True  # of the classes, beside labels
     takes_signs: bool = False  # whether booleans stand for -1 and 1
     takes_complex: bool = False
+    stand_in: float = 1.0  # for what is masked, in prediction and target
     is_custom: bool = False  # whether the slope is the caller's word: autodiff goes by the value
     options: tuple[str, ...] = OPTION_NAMES  # its keywords but for the parameters
     # What was decided about earlier calls; it goes when the loss goes.

@@ -72,7 +72,7 @@ class Operands(NamedTuple):
 
 
 class Items(NamedTuple):
-    """What enters the arithmetic: floats of one dtype."""
+    """What enters the arithmetic: floats of one dtype, and labels as indices."""
 
     prediction: Array
     target: Array
@@ -82,7 +82,7 @@ class Items(NamedTuple):
 
 
 def items_of(xp: Namespace, plan: Plan, operands: Operands) -> Items:
-    """Convert the operands to the dtypes of the plan; vectors also get the shape of the loss."""
+    """Convert the operands to the dtypes of the plan; of classes, to one shape too."""
     prediction, target, weight, where, parameters, _ = operands
     dtype, target_dtype, real_dtype = plan.dtype, plan.target_dtype, plan.real_dtype
     if prediction.dtype != dtype:
@@ -118,16 +118,16 @@ def masked(xp: Namespace, plan: Plan, items: Items) -> Items:
     """Leave out the masked elements.
 
     A masked element is replaced before the arithmetic sees it, so that a NaN there reaches neither
-    the value nor a gradient. Its place is taken by one, which is in the domain of every loss of
-    this package (and that of a label by the first class), and its weight is zero.
+    the value nor a gradient. Its place is taken by a number in the domain of the loss, that of a
+    label by the first class, that of a parameter by one, and its weight is zero.
     """
     prediction, target, parameters, weight, where = items
     if where is None:
         return items
-    selected = beside_classes(plan, where)
+    selected, stand_in = beside_classes(plan, where), plan.loss.stand_in
     return Items(
-        xp.where(selected, prediction, 1.0),
-        xp.where(where, target, 0) if plan.has_labels else xp.where(selected, target, 1.0),
+        xp.where(selected, prediction, stand_in),
+        xp.where(where, target, 0) if plan.has_labels else xp.where(selected, target, stand_in),
         tuple(
             [
                 each

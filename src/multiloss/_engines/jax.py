@@ -32,7 +32,7 @@ class _Namespace:
         is_complex = jnp.iscomplexobj(array)
         return jnp.abs(array) if is_complex else jnp.maximum(array, -array)
 
-    # Beyond the standard, for the softmax.
+    # Beyond the standard, for the losses of classes.
     stop_gradient = staticmethod(jax.lax.stop_gradient)
 
     @staticmethod
@@ -53,6 +53,7 @@ def _exp_of_others(shifted: Array, label: Array) -> Array:
     return jnp.exp(jnp.minimum(shifted, lowest * jnp.maximum(1 - distance, 0)))
 
 
+# That of minimum() would be half of this for the largest score, which is at its bound.
 @_exp_of_others.defjvp
 def _exp_of_others_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> Any:
     result = _exp_of_others(*primals)

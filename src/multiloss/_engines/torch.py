@@ -86,6 +86,7 @@ vars(xp).update(
     clip=torch.clamp,
     sign=_sign,
     take_along_axis=_take_along_axis,
+    moveaxis=torch.movedim,  # which vmap knows
     stop_gradient=torch.Tensor.detach,
     put_at_label=_put_at_label,
 )
@@ -402,17 +403,15 @@ class _Node(torch.autograd.Function):
     def backward(ctx: Any, gradient_of_result: Array) -> Any:
         plan, numbers, empty, sums, unit = ctx.rest
         # Unpacked once: checkpointing refuses a second time, and offloading pays for it.
-        saved = ctx.saved_tensors
-        named = zip(numbers, saved[5:], strict=True)
+        prediction, target, weight, where, gradient, *tensors = ctx.saved_tensors
+        named = zip(numbers, tensors, strict=True)
         parameters = tuple([number if tensor is None else tensor for number, tensor in named])
-        operands = Operands._make((*saved[:4], parameters, empty))
+        operands = Operands(prediction, target, weight, where, parameters, empty)
         if plan.axes and not plan.keepdims:
             kept = [1 if k in plan.axes else n for k, n in enumerate(plan.shape)]
             gradient_of_result = gradient_of_result.reshape(kept)
-        # Asked for a gradient that can be differentiated again, or for many: by operators.
-        is_differentiated = torch.is_grad_enabled() or is_batched(gradient_of_result)
-        gradient = None if is_differentiated else saved[4]
-        if is_differentiated:
+        if torch.is_grad_enabled() or is_batched(gradient_of_result):
+            # Asked for a gradient that can be differentiated again, or for many: by operators.
             _, gradient = _operators(_with_gradient(plan), operands)
         if gradient is None:
             result = _gradient(plan, operands, sums, unit, gradient_of_result)

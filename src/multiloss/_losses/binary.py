@@ -7,55 +7,61 @@ from typing import NamedTuple, Unpack
 from multiloss._call import evaluate
 from multiloss._core.loss import FRACTION, NOT_NEGATIVE, Loss, ParameterSpec
 from multiloss._core.terms import Term
-from multiloss._losses.classes import focused, weighted
-from multiloss._losses.numerics import is_positive, minus_abs, sigmoid, times_infinity
+from multiloss._losses.classes import focused
+from multiloss._losses.numerics import (
+    is_positive,
+    minus_abs,
+    sigmoid,
+    times_log,
+    times_log1p,
+    times_or_zero,
+)
 from multiloss._losses.options import is_given, with_options
+from multiloss._losses.variants import GAMMA, SMOOTHING, STAND_IN, chosen, smoothed, variants
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
 
 _POSITIVE_WEIGHT = ParameterSpec("positive_weight", NOT_NEGATIVE)
 _ALPHA = ParameterSpec("alpha", FRACTION)
-_SMOOTHING = ParameterSpec("label_smoothing", FRACTION)
-_GAMMA = ParameterSpec("gamma", NOT_NEGATIVE)
-
-
-class _Call(NamedTuple):
-    """What a call is given of what these losses have in common; nothing else is computed."""
-
-    from_logits: bool
-    weight: ParameterSpec | None  # what weighs the two classes
-    is_smoothed: bool
-
-    def parameters(self) -> tuple[ParameterSpec, ...]:
-        return tuple(
-            spec for spec in (self.weight, _SMOOTHING if self.is_smoothed else None) if spec
-        )
-
-    def target(self, target: Array, parameters: tuple[Parameter, ...]) -> Array:
-        if not self.is_smoothed:
-            return target
-        smoothing = parameters[self.weight is not None]
-        return (1 - smoothing) * target + 0.5 * smoothing
-
-    def weights(self, target: Array, parameters: tuple[Parameter, ...]) -> "_Weights":
-        if self.weight is None:
-            return _Weights(target, None)
-        factor = parameters[0]
-        of_negative = 1 - factor if self.weight is _ALPHA else 1.0
-        return _Weights(factor * target, of_negative * (1 - target))
 
 
 class _Weights(NamedTuple):
     """What -log p and -log(1 - p) are multiplied with."""
 
     positive: Array
-    rest: Array | None  # None stands for one less the other
+    given_negative: Array | None  # None stands for 1 - positive
 
     def negative(self) -> Array:
-        return 1 - self.positive if self.rest is None else self.rest
+        return 1 - self.positive if self.given_negative is None else self.given_negative
 
-    def times_both(self, array: Array) -> Array:
+    def times_sum(self, array: Array) -> Array:
         """Return an array times the sum of both."""
-        return array if self.rest is None else (self.positive + self.rest) * array
+        if self.given_negative is None:
+            return array
+        return (self.positive + self.given_negative) * array
+
+
+class _Variant(NamedTuple):
+    """What distinguishes the variants of a loss."""
+
+    from_logits: bool
+    weight: ParameterSpec | None  # what weighs the two classes
+    is_smoothed: bool
+
+    def parameters(self) -> tuple[ParameterSpec, ...]:
+        given = (self.weight, SMOOTHING if self.is_smoothed else None)
+        return tuple(spec for spec in given if spec is not None)
+
+    def target(self, target: Array, parameters: tuple[Parameter, ...]) -> Array:
+        if not self.is_smoothed:
+            return target
+        return smoothed(target, parameters[self.weight is not None], 2)
+
+    def weights(self, target: Array, parameters: tuple[Parameter, ...]) -> _Weights:
+        if self.weight is None:
+            return _Weights(target, None)
+        factor = parameters[0]
+        of_negative = 1 - factor if self.weight is _ALPHA else 1.0
+        return _Weights(factor * target, of_negative * (1 - target))
 
 
 # With the weights A of -log p and B of -log(1 - p), and a = B where y > 0, and -A elsewhere,
@@ -67,8 +73,8 @@ class _Weights(NamedTuple):
 def _entropy(xp: Namespace, prediction: Array, weights: _Weights) -> Array:
     above = is_positive(xp, prediction)
     small = xp.exp(minus_abs(xp, prediction, above))
-    certain = times_infinity(xp, weights.times_both(above) - weights.positive, prediction)
-    return certain + weights.times_both(xp.log1p(small))
+    linear = times_or_zero(xp, weights.times_sum(above) - weights.positive, prediction)
+    return linear + weights.times_sum(xp.log1p(small))
 
 
 def _entropy_slope(xp: Namespace, prediction: Array, weights: _Weights) -> Array:
@@ -79,56 +85,62 @@ def _entropy_slope(xp: Namespace, prediction: Array, weights: _Weights) -> Array
 # value = -A log p - B log(1 - p)
 # slope = -A / p + B / (1 - p)
 def _entropy_of_probability(xp: Namespace, prediction: Array, weights: _Weights) -> Array:
-    positive = weighted(xp, weights.positive, xp.log(prediction))
-    return -(positive + weighted(xp, weights.negative(), xp.log1p(-prediction)))
+    return -(
+        times_log(xp, weights.positive, prediction)
+        + times_log1p(xp, weights.negative(), -prediction)
+    )
 
 
 def _entropy_of_probability_slope(xp: Namespace, prediction: Array, weights: _Weights) -> Array:
-    negative = weighted(xp, weights.negative(), 1 / (1 - prediction))
-    return negative - weighted(xp, weights.positive, 1 / prediction)
+    negative = times_or_zero(xp, weights.negative(), 1 / (1 - prediction))
+    return negative - times_or_zero(xp, weights.positive, 1 / prediction)
 
 
 def _binary_cross_entropy(
-    call: _Call, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+    variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
 ) -> Array:
-    weights = call.weights(call.target(target, parameters), parameters)
-    entropy = _entropy if call.from_logits else _entropy_of_probability
+    weights = variant.weights(variant.target(target, parameters), parameters)
+    entropy = _entropy if variant.from_logits else _entropy_of_probability
     return entropy(xp, prediction, weights)
 
 
 def _binary_cross_entropy_slope(
-    call: _Call, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+    variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
 ) -> Array:
-    weights = call.weights(call.target(target, parameters), parameters)
-    slope = _entropy_slope if call.from_logits else _entropy_of_probability_slope
+    weights = variant.weights(variant.target(target, parameters), parameters)
+    slope = _entropy_slope if variant.from_logits else _entropy_of_probability_slope
     return slope(xp, prediction, weights)
 
 
-def _losses(
+def _loss(
     name: str,
     value: Callable[..., Array],
     slope: Callable[..., Array],
     weight: ParameterSpec,
     *parameters: ParameterSpec,
-) -> dict[bool, dict[bool, dict[bool, Loss]]]:
-    """Return the loss of each sort of call: from logits or not, weighted or not, and smoothed."""
+) -> Callable[[bool, bool, bool], Loss]:
+    """Return the function that makes each variant of a loss."""
 
-    def loss(*given: bool) -> Loss:
-        from_logits, is_weighted, is_smoothed = given
-        call = _Call(from_logits, weight if is_weighted else None, is_smoothed)
+    def loss(from_logits: bool, is_weighted: bool, is_smoothed: bool) -> Loss:  # noqa: FBT001
+        variant = _Variant(from_logits, weight if is_weighted else None, is_smoothed)
         return Loss(
             name,
-            (Term(partial(value, call), partial(slope, call)),),
-            parameters=(*call.parameters(), *parameters),
+            (Term(partial(value, variant), partial(slope, variant)),),
+            parameters=(*variant.parameters(), *parameters),
+            stand_in=1.0 if from_logits else STAND_IN,
             options=("from_logits", weight.name, "label_smoothing", *OPTION_NAMES),
         )
 
-    return {a: {b: {c: loss(a, b, c) for c in _BOTH} for b in _BOTH} for a in _BOTH}
+    return loss
 
 
-_BOTH = (False, True)
-_BINARY_CROSS_ENTROPY = _losses(
-    "binary_cross_entropy", _binary_cross_entropy, _binary_cross_entropy_slope, _POSITIVE_WEIGHT
+BINARY_CROSS_ENTROPY = variants(
+    _loss(
+        "binary_cross_entropy",
+        _binary_cross_entropy,
+        _binary_cross_entropy_slope,
+        _POSITIVE_WEIGHT,
+    )
 )
 
 
@@ -196,12 +208,12 @@ def binary_cross_entropy(
     >>> ml.binary_cross_entropy([0.5, 0.25], [1, 0], from_logits=False)
     np.float64(0.4904146265058631)
     """
-    is_weighted = is_given(positive_weight, 1.0)
-    is_smoothed = is_given(label_smoothing, 0.0)
-    loss = _BINARY_CROSS_ENTROPY[bool(from_logits)][is_weighted][is_smoothed]
-    parameters = [positive_weight] if is_weighted else []
-    if is_smoothed:
-        parameters.append(label_smoothing)
+    loss, parameters = chosen(
+        BINARY_CROSS_ENTROPY,
+        from_logits=from_logits,
+        weight=positive_weight if is_given(positive_weight, 1.0) else None,
+        label_smoothing=label_smoothing,
+    )
     return evaluate(loss, prediction, target, *parameters, **options)
 
 
@@ -210,39 +222,40 @@ def binary_cross_entropy(
 # slope = q^γ (H' + γ (H / q) q'),        q' = (1 - 2 t) p (1 - p)
 #
 # The quotient of H and q keeps what the power of q would lose, as for focal().
-def _doubt(call: _Call, xp: Namespace, prediction: Array, target: Array) -> Array:
-    if not call.from_logits:
+def _doubt(variant: _Variant, xp: Namespace, prediction: Array, target: Array) -> Array:
+    if not variant.from_logits:
         return target * (1 - prediction) + (1 - target) * prediction
     return target * sigmoid(xp, -prediction) + (1 - target) * sigmoid(xp, prediction)
 
 
-def _doubt_slope(call: _Call, xp: Namespace, prediction: Array, target: Array) -> Array:
-    if not call.from_logits:
+def _doubt_slope(variant: _Variant, xp: Namespace, prediction: Array, target: Array) -> Array:
+    if not variant.from_logits:
         return 1 - 2 * target
     return (1 - 2 * target) * sigmoid(xp, prediction) * sigmoid(xp, -prediction)
 
 
 def _binary_focal(
-    call: _Call, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+    variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
 ) -> Array:
-    entropy = _binary_cross_entropy(call, xp, prediction, target, *parameters)
-    doubt = _doubt(call, xp, prediction, call.target(target, parameters))
+    entropy = _binary_cross_entropy(variant, xp, prediction, target, *parameters)
+    doubt = _doubt(variant, xp, prediction, variant.target(target, parameters))
     return focused(xp, doubt, parameters[-1]) * entropy
 
 
 def _binary_focal_slope(
-    call: _Call, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+    variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
 ) -> Array:
     gamma = parameters[-1]
-    entropy = _binary_cross_entropy(call, xp, prediction, target, *parameters)
-    slope = _binary_cross_entropy_slope(call, xp, prediction, target, *parameters)
-    target = call.target(target, parameters)
-    doubt = _doubt(call, xp, prediction, target)
-    ratio = gamma * entropy / xp.where(doubt == 0, 1.0, doubt)
-    return focused(xp, doubt, gamma) * (slope + ratio * _doubt_slope(call, xp, prediction, target))
+    entropy = _binary_cross_entropy(variant, xp, prediction, target, *parameters)
+    slope = _binary_cross_entropy_slope(variant, xp, prediction, target, *parameters)
+    target = variant.target(target, parameters)
+    doubt = _doubt(variant, xp, prediction, target)
+    ratio = entropy / xp.where(doubt == 0, 1.0, doubt)
+    of_doubt = gamma * _doubt_slope(variant, xp, prediction, target)
+    return focused(xp, doubt, gamma) * (slope + times_or_zero(xp, of_doubt, ratio))
 
 
-_BINARY_FOCAL = _losses("binary_focal", _binary_focal, _binary_focal_slope, _ALPHA, _GAMMA)
+BINARY_FOCAL = variants(_loss("binary_focal", _binary_focal, _binary_focal_slope, _ALPHA, GAMMA))
 
 
 @with_options
@@ -307,9 +320,7 @@ def binary_focal(
     >>> ml.binary_focal([2.0, -1.0], [1, 0])
     np.float64(0.012230810171853852)
     """
-    is_smoothed = is_given(label_smoothing, 0.0)
-    loss = _BINARY_FOCAL[bool(from_logits)][alpha is not None][is_smoothed]
-    parameters = [] if alpha is None else [alpha]
-    if is_smoothed:
-        parameters.append(label_smoothing)
+    loss, parameters = chosen(
+        BINARY_FOCAL, from_logits=from_logits, weight=alpha, label_smoothing=label_smoothing
+    )
     return evaluate(loss, prediction, target, *parameters, gamma, **options)

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, TypeAlias, Unpack
+from typing import NamedTuple, Unpack
 
 from multiloss._call import evaluate
-from multiloss._core.loss import FRACTION, NOT_NEGATIVE, Loss, ParameterSpec
+from multiloss._core.loss import NOT_NEGATIVE, Loss, ParameterSpec
 from multiloss._core.terms import Prepared, Term, prepared
 from multiloss._losses.classes import (
     Probabilities,
@@ -18,30 +18,25 @@ from multiloss._losses.classes import (
     has_labels,
     of_vectors,
     probabilities,
-    smoothed,
-    weighted,
 )
-from multiloss._losses.options import is_given, with_options
+from multiloss._losses.numerics import times_log, times_or_zero
+from multiloss._losses.options import with_options
+from multiloss._losses.variants import GAMMA, SMOOTHING, STAND_IN, chosen, smoothed, variants
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
 
 _CLASS_WEIGHT = ParameterSpec("class_weight", NOT_NEGATIVE, is_array=True, is_per_class=True)
-_SMOOTHING = ParameterSpec("label_smoothing", FRACTION)
-_GAMMA = ParameterSpec("gamma", NOT_NEGATIVE)
 _OPTIONS = ("class_axis", "from_logits", *OPTION_NAMES)
 
 
-_Losses: TypeAlias = dict[bool, dict[bool, dict[bool, Loss]]]
-
-
-class _Call(NamedTuple):
-    """What a call is given of what these losses have in common; nothing else is computed."""
+class _Variant(NamedTuple):
+    """What distinguishes the variants of a loss."""
 
     from_logits: bool
     has_class_weight: bool = False
     is_smoothed: bool = False
 
     def parameters(self) -> tuple[ParameterSpec, ...]:
-        given = ((_CLASS_WEIGHT, self.has_class_weight), (_SMOOTHING, self.is_smoothed))
+        given = ((_CLASS_WEIGHT, self.has_class_weight), (SMOOTHING, self.is_smoothed))
         return tuple(spec for spec, is_given in given if is_given)
 
     def probabilities(
@@ -54,107 +49,101 @@ class _Call(NamedTuple):
     ) -> Array:
         """Return the target as a distribution, smoothed."""
         target = distribution(xp, prediction, target)
-        return smoothed(target, parameters[self.has_class_weight]) if self.is_smoothed else target
+        if not self.is_smoothed:
+            return target
+        smoothing = of_vectors(parameters[self.has_class_weight])
+        return smoothed(target, smoothing, target.shape[-1])
 
-    def weight(self, target: Array, parameters: tuple[Parameter, ...]) -> Array:
-        """Return what each class counts."""
+    def weighted_target(self, target: Array, parameters: tuple[Parameter, ...]) -> Array:
+        """Return a = v t."""
         return target * parameters[0] if self.has_class_weight else target
 
     def weight_of_label(
         self, xp: Namespace, prediction: Array, label: Array, parameters: tuple[Parameter, ...]
     ) -> Array | None:
-        """Return what the label of each vector counts, with an axis of size 1; None for one."""
+        """Return v of the label of each vector, with an axis of size 1; None for one."""
         if not self.has_class_weight:
             return None
         return at_label(xp, xp.broadcast_to(parameters[0], prediction.shape), label)
 
 
-# value  = -Σ_c a_c log p_c,  a_c = w_c t_c, with the target t smoothed
-# slope  = A p_c - a_c,       A = Σ_c a_c
-# weight =  Σ_c w_c t_c       with the target as it is
+# With class weights v, and the target t smoothed,
 #
-# A label has one term: w (p - 1) is the slope for the label, and w p that for the others.
+# value   = -Σ_c a_c log p_c,  a_c = v_c t_c
+# slope   = A p_c - a_c,       A = Σ_c a_c
+# divisor =  Σ_c v_c t_c       of the target before it was smoothed
+#
+# Of labels the value is one term, and the slope v (p - 1) for the label, and v p for the others.
 def _cross_entropy(
-    call: _Call, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+    variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
 ) -> Prepared:
-    if has_labels(prediction, target) and not call.is_smoothed:
-        return _cross_entropy_of_label(call, xp, prediction, target, parameters)
-    weight = call.weight(call.target(xp, prediction, target, parameters), parameters)
-    each = call.probabilities(xp, prediction)
+    if has_labels(prediction, target) and not variant.is_smoothed:
+        return _cross_entropy_of_label(variant, xp, prediction, target, parameters)
+    weight = variant.weighted_target(variant.target(xp, prediction, target, parameters), parameters)
+    p = variant.probabilities(xp, prediction)
     return (
-        lambda: xp.sum(weighted(xp, weight, each.negative_log(xp)), axis=-1),
-        lambda: each.cross_entropy_slope(xp, weight),
+        lambda: xp.sum(p.entropy(xp, weight), axis=-1),
+        lambda: p.entropy_slope(xp, weight),
     )
 
 
 def _cross_entropy_of_label(
-    call: _Call,
+    variant: _Variant,
     xp: Namespace,
     prediction: Array,
     target: Array,
     parameters: tuple[Parameter, ...],
 ) -> Prepared:
     label, one = checked_label(xp, prediction, target)
-    weight = call.weight_of_label(xp, prediction, label, parameters)
-    each = call.probabilities(xp, prediction, label)
+    weight = variant.weight_of_label(xp, prediction, label, parameters)
+    p = variant.probabilities(xp, prediction, label)
 
     def value() -> Array:
-        result = each.negative_log_of_label(xp)
-        result = result if weight is None else weighted(xp, weight, result)
+        result = p.entropy_of_label(xp, weight)
         return (result if one is None else result * one)[..., 0]
 
     factors = [factor for factor in (weight, one) if factor is not None]
-    return value, lambda: each.slope_of_label(xp, math.prod(factors))
+    return value, lambda: p.slope_of_label(xp, math.prod(factors))
 
 
-def _weight(
-    call: _Call, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+def _divisor(
+    variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
 ) -> Array:
     if has_labels(prediction, target):
         label, one = checked_label(xp, prediction, target)
-        weight: Array = call.weight_of_label(xp, prediction, label, parameters)
+        weight: Array = variant.weight_of_label(xp, prediction, label, parameters)
         return (weight if one is None else weight * one)[..., 0]
-    return xp.sum(call.weight(target, parameters), axis=-1)
+    return xp.sum(variant.weighted_target(target, parameters), axis=-1)
 
 
-def _losses(
+def _loss(
     name: str,
     prepare: Callable[..., Prepared],
+    variant: _Variant,
     *,
     options: tuple[str, ...] = (),
     parameters: tuple[ParameterSpec, ...] = (),
-) -> _Losses:
-    """Return the loss of each sort of call: from logits or not, with class weights, smoothed."""
-
-    def loss(*given: bool) -> Loss:
-        call = _Call(*given)
-        return Loss(
-            name,
-            (prepared(partial(prepare, call)),),
-            parameters=(*call.parameters(), *parameters),
-            divisor=Term(partial(_weight, call)) if call.has_class_weight else None,
-            is_vector=True,
-            options=(*options, *_OPTIONS),
-        )
-
-    # All of them at once, since a compiler does not follow a cache.
-    return {a: {b: {c: loss(a, b, c) for c in _BOTH} for b in _BOTH} for a in _BOTH}
+) -> Loss:
+    return Loss(
+        name,
+        (prepared(partial(prepare, variant)),),
+        parameters=(*variant.parameters(), *parameters),
+        divisor=Term(partial(_divisor, variant)) if variant.has_class_weight else None,
+        is_vector=True,
+        stand_in=1.0 if variant.from_logits else STAND_IN,
+        options=(*options, *_OPTIONS),
+    )
 
 
-_BOTH = (False, True)
-_CROSS_ENTROPY = _losses(
-    "cross_entropy", _cross_entropy, options=("class_weight", "label_smoothing")
+def _by_logits(name: str, prepare: Callable[..., Prepared]) -> dict[bool, Loss]:
+    """Return a loss that has no other variants."""
+    return {each: _loss(name, prepare, _Variant(each)) for each in (False, True)}
+
+
+_CHOICES = ("class_weight", "label_smoothing")
+CROSS_ENTROPY = variants(
+    lambda *given: _loss("cross_entropy", _cross_entropy, _Variant(*given), options=_CHOICES)
 )
-
-
-def _called(
-    losses: _Losses, *, from_logits: bool, class_weight: Operand | None, label_smoothing: Operand
-) -> tuple[Loss, list[Operand]]:
-    """Return the loss of what a call is given, and the parameters that it takes."""
-    is_smoothed = is_given(label_smoothing, 0.0)
-    loss = losses[bool(from_logits)][class_weight is not None][is_smoothed]
-    given = [] if class_weight is None else [class_weight]
-    return loss, [*given, label_smoothing] if is_smoothed else given
 
 
 @with_options
@@ -191,7 +180,7 @@ def cross_entropy(
     from_logits : bool, default True
         Whether the prediction holds logits, not probabilities.
     class_weight : array, optional
-        What each class counts, zero or positive, of the shape ``(C,)``.
+        What each class counts, zero or positive, of the shape ``(C,)``; NaN for a negative one.
     label_smoothing : float or array, default 0.0
         The share ε of the target, from 0 to 1, that is spread evenly over all classes.
     **options
@@ -205,8 +194,9 @@ def cross_entropy(
     Raises
     ------
     ValueError, TypeError
-        As :func:`mse`, if numbers are complex, if ``class_axis`` is out of range, or if a target is
-        neither labels nor distributions.
+        As :func:`mse`, if numbers are complex, if ``class_axis`` is out of range, if a target is
+        neither labels nor distributions, if ``class_weight`` has not the shape ``(C,)``, or if
+        ``label_smoothing`` is a number out of its bounds.
 
     Notes
     -----
@@ -221,10 +211,10 @@ def cross_entropy(
     Same definition: ``torch.nn.functional.cross_entropy``,
     ``optax.softmax_cross_entropy_with_integer_labels``, ``optax.softmax_cross_entropy``.
 
-    The class weights of PyTorch give another mean for distributions than for the same labels;
-    here both are that of the labels. ``keras.losses.categorical_crossentropy`` and
-    ``sklearn.metrics.log_loss`` take probabilities, are never infinite, and Keras divides by their
-    sum.
+    With class weights, PyTorch's mean for labels differs from that for the same labels one-hot;
+    here both are the former. ``keras.losses.categorical_crossentropy`` by default, and
+    ``sklearn.metrics.log_loss``, take probabilities and clip them, so that they are never infinite;
+    Keras also divides them by their sum.
 
     Examples
     --------
@@ -236,10 +226,10 @@ def cross_entropy(
     >>> ml.cross_entropy([[0.5, 0.25, 0.25]], [[1.0, 0.0, 0.0]], from_logits=False)
     np.float64(0.6931471805599453)
     """
-    loss, parameters = _called(
-        _CROSS_ENTROPY,
+    loss, parameters = chosen(
+        CROSS_ENTROPY,
         from_logits=from_logits,
-        class_weight=class_weight,
+        weight=class_weight,
         label_smoothing=label_smoothing,
     )
     return evaluate(loss, prediction, target, *parameters, class_axis=class_axis, **options)
@@ -249,28 +239,31 @@ def cross_entropy(
 # value = q^γ H,                          H the cross-entropy
 # slope = q^γ (H' + γ (H / q) q')
 #
-# Near certainty H and q vanish together, so that their quotient keeps what the power of q, which
-# is infinite for γ < 1, would lose. Where q is zero, so is H.
+# The derivative of q^γ has the power γ - 1 of q, which is infinite at 0 for γ < 1. As q^γ γ H / q
+# it is finite, since H vanishes with q.
 def _focal(
-    call: _Call, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+    variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
 ) -> Prepared:
     *given, gamma = parameters
-    target = call.target(xp, prediction, target, tuple(given))
-    weight = call.weight(target, tuple(given))
-    each = call.probabilities(xp, prediction)
-    entropy = xp.sum(weighted(xp, weight, each.negative_log(xp)), axis=-1)
-    doubt = xp.sum(target * each.complement(xp), axis=-1)
+    target = variant.target(xp, prediction, target, tuple(given))
+    weight = variant.weighted_target(target, tuple(given))
+    p = variant.probabilities(xp, prediction)
+    entropy = xp.sum(p.entropy(xp, weight), axis=-1)
+    doubt = xp.sum(target * p.complement(xp), axis=-1)
     power = focused(xp, doubt, gamma)
 
     def slope() -> Array:
-        ratio = of_vectors(gamma * entropy / xp.where(doubt == 0, 1.0, doubt))
-        slopes = each.cross_entropy_slope(xp, weight) + ratio * each.chained(xp, -target)
+        ratio = of_vectors(entropy / xp.where(doubt == 0, 1.0, doubt))
+        of_doubt = of_vectors(gamma) * p.chained(xp, -target)
+        slopes = p.entropy_slope(xp, weight) + times_or_zero(xp, of_doubt, ratio)
         return of_vectors(power) * slopes
 
     return lambda: power * entropy, slope
 
 
-_FOCAL = _losses("focal", _focal, options=("class_weight", "label_smoothing"), parameters=(_GAMMA,))
+FOCAL = variants(
+    lambda *given: _loss("focal", _focal, _Variant(*given), options=_CHOICES, parameters=(GAMMA,))
+)
 
 
 @with_options
@@ -338,10 +331,10 @@ def focal(
     >>> ml.focal([[2.0, 0.0, 1.0], [0.0, 3.0, 0.0]], [0, 1])
     np.float64(0.02322811068291325)
     """
-    loss, parameters = _called(
-        _FOCAL,
+    loss, parameters = chosen(
+        FOCAL,
         from_logits=from_logits,
-        class_weight=class_weight,
+        weight=class_weight,
         label_smoothing=label_smoothing,
     )
     return evaluate(loss, prediction, target, *parameters, gamma, class_axis=class_axis, **options)
@@ -349,18 +342,19 @@ def focal(
 
 # value = Σ_c t_c (log t_c - log p_c), where 0 log 0 is 0
 # slope = T p_c - t_c,  T = Σ_c t_c
-def _kl_divergence(call: _Call, xp: Namespace, prediction: Array, target: Array) -> Prepared:
+def _kl_divergence(variant: _Variant, xp: Namespace, prediction: Array, target: Array) -> Prepared:
     target = distribution(xp, prediction, target)
-    each = call.probabilities(xp, prediction)
+    p = variant.probabilities(xp, prediction)
 
     def value() -> Array:
-        ratio = xp.log(xp.where(target == 0, 1.0, target)) + each.negative_log(xp)
-        return xp.sum(weighted(xp, target, ratio), axis=-1)
+        return xp.sum(times_log(xp, target, target) + p.entropy(xp, target), axis=-1)
 
-    return value, lambda: each.cross_entropy_slope(xp, target)
+    return value, lambda: p.entropy_slope(xp, target)
 
 
-_KL_DIVERGENCE = _losses("kl_divergence", _kl_divergence)
+KL_DIVERGENCE = {
+    each: _loss("kl_divergence", _kl_divergence, _Variant(each)) for each in (False, True)
+}
 
 
 @with_options
@@ -414,7 +408,7 @@ def kl_divergence(
     >>> ml.kl_divergence([[2.0, 0.0, 1.0]], [[0.5, 0.0, 0.5]])
     np.float64(0.21445878388443504)
     """
-    loss = _KL_DIVERGENCE[bool(from_logits)][False][False]
+    loss = KL_DIVERGENCE[bool(from_logits)]
     return evaluate(loss, prediction, target, class_axis=class_axis, **options)
 
 
@@ -428,12 +422,12 @@ def kl_divergence(
 _NEAR = 0.5
 
 
-def _jensen_shannon(call: _Call, xp: Namespace, prediction: Array, target: Array) -> Prepared:
+def _jensen_shannon(variant: _Variant, xp: Namespace, prediction: Array, target: Array) -> Prepared:
     target = distribution(xp, prediction, target)
-    each = call.probabilities(xp, prediction)
-    probability = each.probability(xp)
+    p = variant.probabilities(xp, prediction)
+    probability = p.probability(xp)
     total = probability + target
-    share = each.residual(xp, target) / xp.where(total == 0, 1.0, total)
+    share = p.residual(xp, target) / xp.where(total == 0, 1.0, total)
     is_near = ~(xp.abs(share) >= _NEAR)
     share = xp.where(is_near, share, 0.0)
 
@@ -449,12 +443,14 @@ def _jensen_shannon(call: _Call, xp: Namespace, prediction: Array, target: Array
 
     def slope() -> Array:
         far = xp.log(xp.where(is_near, 1.0, 2 * probability / xp.where(is_near, 1.0, total)))
-        return each.chained(xp, 0.5 * xp.where(is_near, xp.log1p(share), far))
+        return p.chained(xp, 0.5 * xp.where(is_near, xp.log1p(share), far))
 
     return value, slope
 
 
-_JENSEN_SHANNON = _losses("jensen_shannon", _jensen_shannon)
+JENSEN_SHANNON = {
+    each: _loss("jensen_shannon", _jensen_shannon, _Variant(each)) for each in (False, True)
+}
 
 
 @with_options
@@ -496,7 +492,8 @@ def jensen_shannon(
 
     Notes
     -----
-    Differentiable as :func:`cross_entropy`.
+    Differentiable as :func:`cross_entropy`, but for a probability of 0, where the derivative is
+    infinite.
 
     Same definition: ``scipy.spatial.distance.jensenshannon``.
 
@@ -508,22 +505,22 @@ def jensen_shannon(
     >>> ml.jensen_shannon([[0.5, 0.5, 0.0]], [[0.0, 0.5, 0.5]], from_logits=False)
     np.float64(0.34657359027997264)
     """
-    loss = _JENSEN_SHANNON[bool(from_logits)][False][False]
+    loss = JENSEN_SHANNON[bool(from_logits)]
     return evaluate(loss, prediction, target, class_axis=class_axis, **options)
 
 
 # value = Σ_c (p_c - t_c)²
-def _brier(call: _Call, xp: Namespace, prediction: Array, target: Array) -> Prepared:
+def _brier(variant: _Variant, xp: Namespace, prediction: Array, target: Array) -> Prepared:
     target = distribution(xp, prediction, target)
-    each = call.probabilities(xp, prediction)
-    residual = each.residual(xp, target)
+    p = variant.probabilities(xp, prediction)
+    residual = p.residual(xp, target)
     return (
         lambda: xp.sum(residual * residual, axis=-1),
-        lambda: each.chained(xp, 2 * residual),
+        lambda: p.chained(xp, 2 * residual),
     )
 
 
-_BRIER = _losses("brier", _brier)
+BRIER = _by_logits("brier", _brier)
 
 
 @with_options
@@ -574,5 +571,5 @@ def brier(
     >>> ml.brier([[0.5, 0.25, 0.25]], [0], from_logits=False)
     np.float64(0.375)
     """
-    loss = _BRIER[bool(from_logits)][False][False]
+    loss = BRIER[bool(from_logits)]
     return evaluate(loss, prediction, target, class_axis=class_axis, **options)

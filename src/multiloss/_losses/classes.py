@@ -7,7 +7,7 @@ has a number for each class (distributions).
 from typing import NamedTuple
 
 from multiloss._core.terms import Scaled
-from multiloss._losses.numerics import certain, constant
+from multiloss._losses.numerics import certain, constant, times_log, times_or_zero
 from multiloss._typing import Array, Namespace, Parameter
 
 
@@ -40,7 +40,10 @@ def at_label(xp: Namespace, array: Array, label: Array) -> Array:
 
 
 def with_label(xp: Namespace, array: Array, label: Array, value: Array | float) -> Array:
-    """Return a new array with another number at an index of each vector; in place if it may be."""
+    """Return an array with another number at an index of each vector.
+
+    It may be written to: pass a new one.
+    """
     # The standard has no such function: https://github.com/data-apis/array-api/issues/177
     put = getattr(xp, "put_at_label", None)
     if put is not None:
@@ -59,29 +62,18 @@ def distribution(xp: Namespace, prediction: Array, target: Array) -> Array:
     return with_label(xp, one * zeros, label, one)
 
 
-def smoothed(target: Array, smoothing: Parameter) -> Array:
-    """Return (1 - ε) t + ε / C."""
-    smoothing = of_vectors(smoothing)
-    return (1 - smoothing) * target + smoothing / target.shape[-1]
-
-
 def of_vectors(parameter: Parameter) -> Parameter:
-    """Return a parameter, of which each vector may have its own, in a shape that meets classes."""
-    # No look at a shape that a compiled number has not.
+    """Return what each vector may have its own of, in a shape that meets the classes."""
+    # A number that a compiler traces has no shape.
     if isinstance(parameter, float) or not len(parameter.shape):
         return parameter
     return parameter[..., None]
 
 
-def weighted(xp: Namespace, weight: Array, values: Array) -> Array:
-    """Return w·x, which is zero where w is, whatever x is."""
-    nothing = weight == 0
-    return xp.where(nothing, 0.0, weight * xp.where(nothing, 0.0, values))
-
-
 def focused(xp: Namespace, doubt: Array, gamma: Parameter) -> Array:
-    """Return q^γ, or 1 where q is zero: the derivative there may be infinite."""
-    return xp.where(doubt == 0, 1.0, doubt) ** gamma
+    """Return q^γ; a constant where q vanishes, since the derivative there may be infinite."""
+    nothing = doubt < xp.finfo(doubt.dtype).smallest_normal
+    return xp.where(nothing, xp.zeros_like(doubt) ** gamma, xp.where(nothing, 1.0, doubt) ** gamma)
 
 
 # With m the largest score, r a class to which the others are compared, and a unit u,
@@ -98,14 +90,18 @@ def focused(xp: Namespace, doubt: Array, gamma: Parameter) -> Array:
 #
 # An infinite score is the largest number instead. Its class has probability 1 where it is the only
 # one, and where there are two, no probability is defined.
-_FAR = 30.0  # exp() of which overflows in no dtype, and exp(-x) does not vanish
+_FAR = 30.0  # exp() of it overflows in no dtype to compute in, and exp() of minus it is no zero
 
 
 class Softmax(NamedTuple):
-    """The softmax of scores, with the digits of its distance from certainty about one class."""
+    """The softmax of scores, with the digits of its distance from certainty about one class.
+
+    The label and what is named after a letter, but for the others, have an axis of size 1 for the
+    classes.
+    """
 
     scores: Array
-    label: Array  # r; this and what follows but for the others has an axis of size 1
+    label: Array  # r
     others: Array  # e_c, and 0 for r
     rest: Array  # R
     own: Array  # e_r
@@ -114,8 +110,12 @@ class Softmax(NamedTuple):
     unit: Array | float  # u
     is_near: bool  # whether it is known that e_r does not vanish
 
-    def negative_log_of_label(self, xp: Namespace) -> Array:
-        """Return -log p_r, with an axis of size 1."""
+    def entropy_of_label(self, xp: Namespace, weight: Array | None) -> Array:
+        """Return -w log p_r, with an axis of size 1."""
+        value = self._negative_log_of_label(xp)
+        return value if weight is None else times_or_zero(xp, weight, value)
+
+    def _negative_log_of_label(self, xp: Namespace) -> Array:
         if self.is_near:
             return xp.log1p(self.rest / self.own)
         far = self.gap > _FAR
@@ -123,7 +123,10 @@ class Softmax(NamedTuple):
         return xp.where(far, self.gap + xp.log(xp.where(far, self.total / self.unit, 1.0)), near)
 
     def slope_of_label(self, xp: Namespace, weight: Array | int) -> Scaled:
-        """Return the derivative of -w log p_r with respect to the scores, w p, and w (p - 1)."""
+        """Return the derivative of -w log p_r, w (p_r - 1) for r and w p_c for the others.
+
+        It may write to the others: nothing else may be asked of this softmax afterwards.
+        """
         return Scaled(with_label(xp, self.others, self.label, -self.rest), weight / self.total)
 
     def probability(self, xp: Namespace) -> Array:
@@ -134,21 +137,23 @@ class Softmax(NamedTuple):
         """Return 1 - p."""
         return with_label(xp, 1 - self.others / self.total, self.label, self.rest / self.total)
 
-    def negative_log(self, xp: Namespace) -> Array:
-        """Return -log p."""
-        of_label = self.negative_log_of_label(xp)
+    def entropy(self, xp: Namespace, weight: Array) -> Array:
+        """Return -a log p."""
+        of_label = self._negative_log_of_label(xp)
         own = at_label(xp, self.scores, self.label)
-        return with_label(xp, of_label + (own - self.scores), self.label, of_label)
+        each = with_label(xp, of_label + (own - self.scores), self.label, of_label)
+        return times_or_zero(xp, weight, each)
 
     def residual(self, xp: Namespace, target: Array) -> Array:
         """Return p - t."""
         own = (1 - at_label(xp, target, self.label)) - self.rest / self.total
         return with_label(xp, self.others / self.total - target, self.label, own)
 
-    def cross_entropy_slope(self, xp: Namespace, weight: Array) -> Array:
+    def entropy_slope(self, xp: Namespace, weight: Array) -> Array:
         """Return the derivative of -Σ a log p with respect to the scores, A p - a with A = Σ a."""
         of_label = at_label(xp, weight, self.label)
-        of_others = xp.sum(with_label(xp, 1.0 * weight, self.label, 0.0), axis=-1, keepdims=True)
+        others = with_label(xp, 1.0 * weight, self.label, 0.0)  # of a copy, to write to
+        of_others = xp.sum(others, axis=-1, keepdims=True)
         total = of_label + of_others
         own = of_others - total * (self.rest / self.total)
         return with_label(xp, total / self.total * self.others - weight, self.label, own)
@@ -160,20 +165,21 @@ class Softmax(NamedTuple):
         """Return the derivative with respect to the scores, given that with respect to p."""
         others, of_label = self.others / self.total, self.own / self.total
         own_slope = at_label(xp, slopes, self.label)
-        of_others = xp.sum(weighted(xp, others, slopes), axis=-1, keepdims=True)
+        of_others = xp.sum(times_or_zero(xp, others, slopes), axis=-1, keepdims=True)
         own = of_label * (own_slope * (self.rest / self.total) - of_others)
-        rest = weighted(xp, others, slopes - (of_label * own_slope + of_others))
+        rest = times_or_zero(xp, others, slopes - (of_label * own_slope + of_others))
         return with_label(xp, rest, self.label, own)
 
 
 class Probabilities(NamedTuple):
-    """Probabilities that were given, with what :class:`Softmax` has."""
+    """Probabilities that were given, with the methods of :class:`Softmax`."""
 
     given: Array
     label: Array
 
-    def negative_log_of_label(self, xp: Namespace) -> Array:
-        return -xp.log(at_label(xp, self.given, self.label))
+    def entropy_of_label(self, xp: Namespace, weight: Array | None) -> Array:
+        own = at_label(xp, self.given, self.label)
+        return -xp.log(own) if weight is None else -times_log(xp, weight, own)
 
     def slope_of_label(self, xp: Namespace, weight: Array | int) -> Scaled:
         own = -1 / at_label(xp, self.given, self.label)
@@ -187,14 +193,14 @@ class Probabilities(NamedTuple):
     def complement(self, xp: Namespace) -> Array:  # noqa: ARG002  ditto
         return 1 - self.given
 
-    def negative_log(self, xp: Namespace) -> Array:
-        return -xp.log(self.given)
+    def entropy(self, xp: Namespace, weight: Array) -> Array:
+        return -times_log(xp, weight, self.given)
 
     def residual(self, xp: Namespace, target: Array) -> Array:  # noqa: ARG002  ditto
         return self.given - target
 
-    def cross_entropy_slope(self, xp: Namespace, weight: Array) -> Array:
-        return weighted(xp, -weight, 1 / self.given)
+    def entropy_slope(self, xp: Namespace, weight: Array) -> Array:
+        return times_or_zero(xp, -weight, 1 / self.given)
 
     def chained(self, xp: Namespace, slopes: Array) -> Array:  # noqa: ARG002  ditto
         return slopes
@@ -216,6 +222,7 @@ def softmax(xp: Namespace, scores: Array, label: Array) -> Softmax:
     gap = highest - own_score
     is_near = certain(xp, gap <= _FAR)  # and so finite
     if is_near or certain(xp, highest < xp.inf):
+        # What is eager has this function, too.
         others, unit = xp.finite_exponentials(scores, highest, label)
         rest = xp.sum(others, axis=-1, keepdims=True)
     else:

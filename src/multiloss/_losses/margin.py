@@ -1,10 +1,10 @@
-"""Losses of the margin t y, by which a score is on the side of its class, and of the best score."""
+"""Losses of the margin t y of a score, and of the lead of the right score over the others."""
 
 from typing import Unpack
 
 from multiloss._call import evaluate
 from multiloss._core.loss import NOT_NEGATIVE, Loss, ParameterSpec
-from multiloss._core.terms import Term
+from multiloss._core.terms import Prepared, Term, prepared
 from multiloss._losses.classes import (
     at_label,
     checked_label,
@@ -12,7 +12,7 @@ from multiloss._losses.classes import (
     of_vectors,
     with_label,
 )
-from multiloss._losses.numerics import is_positive, minus_abs, sigmoid
+from multiloss._losses.numerics import is_positive, minus_abs, sigmoid, step
 from multiloss._losses.options import with_options
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
 
@@ -22,18 +22,18 @@ _MARGIN = ParameterSpec("margin", NOT_NEGATIVE)
 # z     = t y
 # value = max(0, margin - z)
 # slope = -t where z < margin
-def _missing(prediction: Array, target: Array, margin: Parameter) -> Array:
+def _violation(prediction: Array, target: Array, margin: Parameter) -> Array:
     return margin - target * prediction
 
 
 def _hinge(xp: Namespace, prediction: Array, target: Array, margin: Parameter) -> Array:
-    missing = _missing(prediction, target, margin)
-    return xp.where(missing <= 0, 0.0, missing)
+    violation = _violation(prediction, target, margin)
+    return xp.where(violation <= 0, 0.0, violation)
 
 
 def _hinge_slope(xp: Namespace, prediction: Array, target: Array, margin: Parameter) -> Array:
-    missing = _missing(prediction, target, margin)
-    return xp.where(missing <= 0, 0.0, -target + 0.0 * missing)
+    violation = _violation(prediction, target, margin)
+    return -target * step(xp, violation)
 
 
 HINGE = Loss("hinge", (Term(_hinge, _hinge_slope),), parameters=(_MARGIN,), takes_signs=True)
@@ -88,8 +88,8 @@ def hinge(
 # value = max(0, margin - z)²
 # slope = -2 t max(0, margin - z)
 def _squared_hinge(xp: Namespace, prediction: Array, target: Array, margin: Parameter) -> Array:
-    missing = _hinge(xp, prediction, target, margin)
-    return missing * missing
+    violation = _hinge(xp, prediction, target, margin)
+    return violation * violation
 
 
 def _squared_hinge_slope(
@@ -154,10 +154,10 @@ def squared_hinge(
 #         -4 z             elsewhere
 # slope = -2 t max(0, 1 - z), -4 t
 def _modified_huber(xp: Namespace, prediction: Array, target: Array) -> Array:
-    missing = _hinge(xp, prediction, target, 1.0)
-    far = missing > 2  # noqa: PLR2004  where the parabola ends
-    near = xp.where(far, 0.0, missing)
-    return xp.where(far, 4 * missing - 4, near * near)
+    violation = _hinge(xp, prediction, target, 1.0)
+    far = violation > 2  # noqa: PLR2004  where the parabola ends
+    near = xp.where(far, 0.0, violation)
+    return xp.where(far, 4 * violation - 4, near * near)
 
 
 def _modified_huber_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
@@ -270,38 +270,29 @@ def logistic(prediction: ArrayT, target: Operand, **options: Unpack[Options]) ->
 
 # value = max(0, margin + max over c ≠ t of y_c - y_t)
 # slope = where that is positive: -1 for t, and 1 in all for the best of the others
-def _best_of_others(
-    xp: Namespace, prediction: Array, target: Array
-) -> tuple[Array, Array, Array, Array]:
-    """Return the scores without that of the label, the best of them, the label, and 1 or NaN."""
+def _multiclass_hinge(
+    xp: Namespace, prediction: Array, target: Array, margin: Parameter
+) -> Prepared:
     if not has_labels(prediction, target):
         target = xp.argmax(target, axis=-1)
     label, one = checked_label(xp, prediction, target)
-    others = with_label(xp, 1.0 * prediction, label, -xp.inf)
+    others = with_label(xp, 1.0 * prediction, label, -xp.inf)  # of a copy, to write to
     best = xp.max(others, axis=-1, keepdims=True)
-    return others, best, label, xp.ones_like(best) if one is None else one
+    violation = of_vectors(margin) + (best - at_label(xp, prediction, label))
+    violation = violation if one is None else violation * one
 
+    def slope() -> Array:
+        counts = step(xp, violation)
+        is_best = xp.astype(others == best, prediction.dtype)
+        shares = is_best / xp.sum(is_best, axis=-1, keepdims=True)
+        return with_label(xp, counts * shares, label, -counts)
 
-def _multiclass_hinge(xp: Namespace, prediction: Array, target: Array, margin: Parameter) -> Array:
-    _, best, label, one = _best_of_others(xp, prediction, target)
-    missing = of_vectors(margin) + (best - at_label(xp, prediction, label))
-    return (one * xp.where(missing <= 0, 0.0, missing))[..., 0]
-
-
-def _multiclass_hinge_slope(
-    xp: Namespace, prediction: Array, target: Array, margin: Parameter
-) -> Array:
-    others, best, label, one = _best_of_others(xp, prediction, target)
-    missing = of_vectors(margin) + (best - at_label(xp, prediction, label))
-    counts = one * xp.where(missing <= 0, 0.0, 1.0 + 0.0 * missing)
-    is_best = xp.astype(others == best, prediction.dtype)
-    shares = is_best / xp.sum(is_best, axis=-1, keepdims=True)
-    return with_label(xp, counts * shares, label, -counts)
+    return lambda: xp.where(violation <= 0, 0.0, violation)[..., 0], slope
 
 
 MULTICLASS_HINGE = Loss(
     "multiclass_hinge",
-    (Term(_multiclass_hinge, _multiclass_hinge_slope),),
+    (prepared(_multiclass_hinge),),
     parameters=(_MARGIN,),
     is_vector=True,
     takes_distributions=False,
@@ -353,8 +344,8 @@ def multiclass_hinge(
 
     Same definition: ``sklearn.metrics.hinge_loss``.
 
-    From Crammer and Singer (2001). ``torch.nn.functional.multi_margin_loss`` adds up what all wrong
-    scores miss, and divides by the number of classes.
+    From Crammer and Singer (2001). ``torch.nn.functional.multi_margin_loss`` adds up the hinge
+    losses against all wrong classes, and divides by the number of classes.
 
     Examples
     --------

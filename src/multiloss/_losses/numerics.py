@@ -141,16 +141,30 @@ def sigmoid(xp: Namespace, array: Array) -> Array:
     return (above + (1 - above) * small) / (1 + small)
 
 
-def times_infinity(xp: Namespace, factor: Array, array: Array) -> Array:
+def times_or_zero(xp: Namespace, factor: Array, array: Array) -> Array:
     """Return a x, which is zero where a is zero and x infinite."""
     product = factor * array
-    if certain(xp, xp.sum(product) < xp.inf):  # no NaN among them
+    if certain(xp, xp.sum(product) <= xp.inf):  # none of them is NaN
         return product
-    limit = xp.finfo(array.dtype).max
-    finite = xp.clip(array, -limit, limit)
-    product = factor * finite
-    is_finite = finite == array
-    return xp.where(is_finite, product, limit * xp.where(is_finite, 0.0, product))
+    nothing = (factor == 0) & (xp.abs(array) == xp.inf)
+    return xp.where(nothing, 0.0, factor * xp.where(nothing, 0.0, array))
+
+
+def times_log(xp: Namespace, factor: Array, array: Array) -> Array:
+    """Return a log(x), which is zero where both are zero."""
+    nothing = (factor == 0) & (array == 0)
+    return factor * xp.log(xp.where(nothing, 1.0, array))
+
+
+def times_log1p(xp: Namespace, factor: Array, array: Array) -> Array:
+    """Return a log(1 + x), which is zero where both are zero."""
+    nothing = (factor == 0) & (array == -1)
+    return factor * xp.log1p(xp.where(nothing, 0.0, array))
+
+
+def step(xp: Namespace, array: Array) -> Array:
+    """Return 1 for positive numbers, NaN for NaN, and 0 for others."""
+    return xp.sign(xp.clip(array, 0.0, None))
 
 
 def is_eager(xp: Namespace) -> bool:

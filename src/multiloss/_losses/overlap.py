@@ -16,10 +16,10 @@ from multiloss._typing import Array, ArrayT, Namespace, Operand, Parameter, Weig
 # The sums are TP = Σ w p t, FP = Σ w p (1 - t) and FN = Σ w (1 - p) t. With p the sigmoid of y,
 # its derivative is p (1 - p), and 1 - p is the sigmoid of -y.
 def _terms(*, from_logits: bool) -> tuple[Term, ...]:
-    def member(xp: Namespace, prediction: Array) -> Array:
+    def probability(xp: Namespace, prediction: Array) -> Array:
         return sigmoid(xp, prediction) if from_logits else prediction
 
-    def no_member(xp: Namespace, prediction: Array) -> Array:
+    def complement(xp: Namespace, prediction: Array) -> Array:
         return sigmoid(xp, -prediction) if from_logits else 1 - prediction
 
     def slope(xp: Namespace, prediction: Array) -> Array:
@@ -29,25 +29,29 @@ def _terms(*, from_logits: bool) -> tuple[Term, ...]:
             else xp.ones_like(prediction)
         )
 
-    def right(xp: Namespace, prediction: Array, target: Array, *_: Parameter) -> Array:
-        return member(xp, prediction) * target
+    def true_positive(xp: Namespace, prediction: Array, target: Array, *_: Parameter) -> Array:
+        return probability(xp, prediction) * target
 
-    def right_slope(xp: Namespace, prediction: Array, target: Array, *_: Parameter) -> Array:
+    def true_positive_slope(
+        xp: Namespace, prediction: Array, target: Array, *_: Parameter
+    ) -> Array:
         return slope(xp, prediction) * target
 
-    def extra(xp: Namespace, prediction: Array, target: Array, *_: Parameter) -> Array:
-        return member(xp, prediction) * (1 - target)
+    def false_positive(xp: Namespace, prediction: Array, target: Array, *_: Parameter) -> Array:
+        return probability(xp, prediction) * (1 - target)
 
-    def extra_slope(xp: Namespace, prediction: Array, target: Array, *_: Parameter) -> Array:
+    def false_positive_slope(
+        xp: Namespace, prediction: Array, target: Array, *_: Parameter
+    ) -> Array:
         return slope(xp, prediction) * (1 - target)
 
-    def missed(xp: Namespace, prediction: Array, target: Array, *_: Parameter) -> Array:
-        return no_member(xp, prediction) * target
+    def false_negative(xp: Namespace, prediction: Array, target: Array, *_: Parameter) -> Array:
+        return complement(xp, prediction) * target
 
     return (
-        Term(right, right_slope),
-        Term(extra, extra_slope),
-        Term(missed, right_slope, slope_scale=-1.0),
+        Term(true_positive, true_positive_slope),
+        Term(false_positive, false_positive_slope),
+        Term(false_negative, true_positive_slope, slope_scale=-1.0),
     )
 
 
@@ -56,17 +60,17 @@ def _terms(*, from_logits: bool) -> tuple[Term, ...]:
 #         α (TP + s) / (TP + F + s)²  for FP, and the same with β for FN
 #
 # The value is no difference from one, so that a small one keeps its digits.
-def _all(parameters: tuple[Parameter, ...]) -> tuple[Parameter, Parameter, Parameter]:
+def _with_defaults(parameters: tuple[Parameter, ...]) -> tuple[Parameter, Parameter, Parameter]:
     """Return s, α and β, which the dice loss leaves out."""
     return (*parameters, 0.5, 0.5) if len(parameters) == 1 else parameters
 
 
 def _parts(sums: Sums, parameters: tuple[Parameter, ...]) -> tuple[Array, Array, Array]:
     """Return F, TP + s, and their sum."""
-    right, extra, missed = sums.terms
-    smooth, alpha, beta = _all(parameters)
-    wrong = alpha * extra + beta * missed
-    return wrong, right + smooth, right + smooth + wrong
+    true_positive, false_positive, false_negative = sums.terms
+    smooth, alpha, beta = _with_defaults(parameters)
+    wrong = alpha * false_positive + beta * false_negative
+    return wrong, true_positive + smooth, true_positive + smooth + wrong
 
 
 def _tversky(
@@ -80,7 +84,7 @@ def _tversky_slopes(
     xp: Namespace, sums: Sums, parameters: tuple[Parameter, ...], _: Any
 ) -> tuple[Factor, ...]:
     wrong, right, total = _parts(sums, parameters)
-    _, alpha, beta = _all(parameters)
+    _, alpha, beta = _with_defaults(parameters)
     share = divided(xp, wrong, total, 0.0)
     rest = divided(xp, right, total, 0.0)
     return (-share, total), (alpha * rest, total), (beta * rest, total)
@@ -131,7 +135,7 @@ def tversky(
     from_logits : bool, default True
         Whether the prediction holds logits, not probabilities.
     smooth : float or 0-d array, default 0.0
-        What is added above and below, s, zero or positive.
+        The number s that is added to numerator and denominator, zero or positive.
     alpha : float or 0-d array, default 0.5
         What a false positive counts, α, zero or positive.
     beta : float or 0-d array, default 0.5
@@ -143,7 +147,8 @@ def tversky(
     -------
     array
         One loss for all elements along ``axis``, between 0 and 1, without a unit; with a dtype as
-        for :func:`mse`. It is 0, with zero gradient, where nothing is predicted and nothing there.
+        for :func:`mse`. It is 0, with zero gradient, where nothing is predicted and nothing is
+        there.
 
     Raises
     ------
@@ -156,7 +161,7 @@ def tversky(
     There is no ``reduction``: the sums belong to the definition. With ``axis=(1, 2)``, each of a
     batch of images has its own loss; take the mean of the result.
 
-    Differentiable wherever the sum below is not zero.
+    Differentiable wherever the denominator is not zero.
 
     Same definition: ``keras.losses.tversky``.
 
@@ -219,7 +224,7 @@ def dice(
     -----
     There is no ``reduction``, as for :func:`tversky`, which this is for α = β = ½.
 
-    Differentiable wherever the sum below is not zero.
+    Differentiable wherever the denominator is not zero.
 
     Same definition: ``keras.losses.dice``.
 

@@ -136,6 +136,9 @@ def keep_freed_memory(xp: Namespace) -> None:
 
 def split(shape: Shape, limit: int) -> Iterator[Index]:
     """Yield the indices of blocks of at most ``limit`` elements, which make up the shape."""
+    if not shape:
+        yield ()  # one vector, which is never cut
+        return
     cut, inner = 0, math.prod(shape)
     for cut, size in enumerate(shape):  # noqa: B007  used after the loop
         inner //= size
