@@ -58,6 +58,7 @@ gallery: .venv/wheel ## draw the losses for docs/gallery.md
 		'barron(alpha=-10.0)' --png docs/gallery/barron.png
 	$(SHOW) poisson_nll 'gaussian_nll(variance=0.5)' poisson_deviance gamma_deviance \
 		'tweedie_deviance(power=1.5)' --png docs/gallery/likelihood.png
+	$(SHOW) cross_entropy binary_cross_entropy binary_focal hinge logistic --png docs/gallery/classification.png
 
 .PHONY: lint
 lint: .venv/dependencies

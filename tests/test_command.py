@@ -14,7 +14,15 @@ import pytest
 import multiloss as ml
 from class_losses import VECTORS
 from losses import FUNCTIONS, OF_VECTORS
-from multiloss.__main__ import definition, losses, main, peers, signature
+from multiloss.__main__ import (
+    definition,
+    evaluated,
+    losses,
+    main,
+    peers,
+    signature,
+    what_is_drawn,
+)
 
 NEEDS = "peers"
 
@@ -80,9 +88,27 @@ def test_show_draws_value_and_slope(tmp_path: Path) -> None:
     assert np.any(blue[:, 550:])
 
 
+def test_losses_of_classes_are_drawn_against_the_score_of_the_right_class() -> None:
+    # Of two classes, log(1 + exp(-y)), at y = -3.
+    for loss in (ml.cross_entropy, ml.binary_cross_entropy, ml.logistic):
+        value, slope = evaluated(loss, {})
+        assert value[0] == pytest.approx(np.log1p(np.exp(3)))
+        assert slope[0] == pytest.approx(-1 / (1 + np.exp(-3)))
+    assert what_is_drawn([ml.hinge, ml.focal, ml.dice]) == "score of the right class"
+    assert what_is_drawn([ml.hinge, ml.mse]) == "prediction, for a target of 1"
+
+
+def test_every_loss_is_drawn(tmp_path: Path) -> None:
+    needed = {"gaussian_nll": "(variance=1)"}
+    for name in losses():
+        main(["show", name + needed.get(name, ""), "--png", str(tmp_path / "one.png")])
+        assert (tmp_path / "one.png").stat().st_size > 1000
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["cross_entropy(class_axis=0)"], "class_axis does not change the curve of one element; "),
         (["hubert"], "'hubert' is no loss; write one as huber or 'huber(delta=0.5)': barron, "),
         (["huber(0.5)"], "'huber(0.5)' is no loss"),
         (["huber(delta=x)"], "'huber(delta=x)' is no loss"),

@@ -42,6 +42,8 @@ OF_VECTORS = (
     "brier",
     "multiclass_hinge",
 )
+OF_DISTRIBUTIONS = [name for name in OF_VECTORS if VECTORS[name].targets != "labels"]
+WEIGHTED = [name for name in OF_VECTORS if VECTORS[name].has_class_weight]
 NAMES = {*NAMES_OF_ELEMENTS, *OF_VECTORS}
 ALL = {**FUNCTIONS, **{name: VECTORS[name].function for name in OF_VECTORS}}
 
@@ -77,9 +79,9 @@ def operands(name: str) -> tuple[Any, Any]:
 
 def options_of(name: str, options: str, target: Any) -> dict[str, Any]:
     """Return what a call passes, of the shape of the loss."""
-    is_distribution = name in VECTORS and VECTORS[name].targets != "labels"
+    is_distribution = name in OF_DISTRIBUTIONS
     chosen = OPTIONS[options](target[..., 0] if is_distribution else target)
-    if name in VECTORS and VECTORS[name].has_class_weight:
+    if name in WEIGHTED:
         # In the place of a list, of which compilers make no array.
         weight = target[0, 0] if is_distribution else target[0]
         chosen["class_weight"] = 0.25 * abs(weight) + 0.5

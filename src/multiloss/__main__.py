@@ -30,7 +30,7 @@ Curve: TypeAlias = tuple[str, Callable[..., Any], dict[str, Any]]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command of the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m multiloss", description="Regression losses: list them, and draw them."
+        prog="python -m multiloss", description="Losses: list them, and draw them."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="print every loss, its definition and its peers")
@@ -120,7 +120,7 @@ def parsed(text: str) -> Curve:
             f"{', '.join(losses())}"
         )
     for parameter, value in parameters.items():
-        if parameter in OPTION_NAMES:
+        if parameter in {*OPTION_NAMES, "class_axis"}:
             raise ValueError(
                 f"{parameter} does not change the curve of one element; leave it out of {text!r}"
             )
@@ -134,6 +134,33 @@ def parsed(text: str) -> Curve:
     if not set(required) <= set(parameters):
         raise ValueError(f"{name} needs {required[0]}; write '{name}({required[0]}=1.0)'")
     return text, losses()[name], parameters
+
+
+def of_classes(loss: Callable[..., Any]) -> bool:
+    """Tell whether a loss is one of vectors of classes."""
+    return "class_axis" in inspect.signature(loss).parameters
+
+
+def evaluated(loss: Callable[..., Any], parameters: dict[str, Any]) -> tuple[Any, Any]:
+    """Return value and slope of a loss at the predictions."""
+    both = ml.value_and_grad(loss)
+    if of_classes(loss):
+        # Two classes, of which the first is right, and the other has the score 0.
+        scores = [[each, 0.0] for each in PREDICTIONS]
+        value, slope = both(scores, 0, reduction="none", **parameters)
+    else:
+        # One prediction in each row, so that every loss is that of one element.
+        predictions, targets = ([[each] for each in PREDICTIONS], [[TARGET] for _ in PREDICTIONS])
+        value, slope = both(predictions, targets, axis=1, **parameters)
+    return value, slope[:, 0]
+
+
+def what_is_drawn(drawn: Sequence[Callable[..., Any]]) -> str:
+    """Return what the losses are drawn against."""
+    home = {each.__module__.rpartition(".")[2] for each in drawn}
+    if home <= {"categorical", "binary", "margin", "overlap"}:
+        return "score of the right class"
+    return f"prediction, for a target of {TARGET:g}"
 
 
 def draw(curves: Iterable[Curve], path: str | None) -> None:
@@ -151,20 +178,19 @@ def draw(curves: Iterable[Curve], path: str | None) -> None:
     if not path and mpl.get_backend().lower() == "agg":
         raise ValueError("there is no display for a window; pass --png FILE")
     figure, (values, slopes) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
-    # One prediction in each row, so that every loss is that of one element.
-    predictions = [[each] for each in PREDICTIONS]
-    targets = [[TARGET] for _ in PREDICTIONS]
+    curves = list(curves)
     for label, loss, parameters in curves:
-        value, slope = ml.value_and_grad(loss)(predictions, targets, axis=1, **parameters)
+        value, slope = evaluated(loss, parameters)
         values.plot(PREDICTIONS, value, label=label)
         slopes.plot(PREDICTIONS, slope, label=label)
     for panel, title, limit in ((values, "value", TALLEST), (slopes, "slope", STEEPEST)):
         heights = [y for line in panel.get_lines() for y in line.get_ydata() if isfinite(y)]
         low, high = max(min(heights), -limit), min(max(heights), limit)
-        panel.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+        space = 0.05 * (high - low) or 1.0  # beside a curve that is level
+        panel.set_ylim(low - space, high + space)
         panel.axvline(TARGET, color="0.75", linewidth=0.8, zorder=0)
         panel.grid(visible=True, alpha=0.25)
-        panel.set(title=title, xlabel=f"prediction, for a target of {TARGET:g}")
+        panel.set(title=title, xlabel=what_is_drawn([loss for _, loss, _ in curves]))
     values.legend(fontsize=8)
     if path:
         figure.savefig(path, format="png", dpi=110)
