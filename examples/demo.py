@@ -1,7 +1,8 @@
 """Show what multiloss is for: ``make demo``, or ``python examples/demo.py``.
 
 The four values of the tutorial on every engine; then the same network, trained on
-handwritten digits three times, by three engines that call the same loss.
+handwritten digits by three engines that call the same losses: the squared error of the
+softmax, as in the tutorial, and the cross-entropy.
 """
 
 from collections.abc import Callable
@@ -22,8 +23,18 @@ import multiloss as ml
 import train_jax
 import train_numpy
 import train_torch
-from digits import EPOCHS, Callback, Digits, Network, Training, accuracy, initial_network, load
-from picture import draw
+from digits import (
+    EPOCHS,
+    LEARNING_RATES,
+    Callback,
+    Digits,
+    Network,
+    Objective,
+    Training,
+    initial_network,
+    load,
+)
+from picture import Trainings, draw
 from tutorial import RIGHT, TARGET, WRONG
 
 PICTURE = Path("demo.png")
@@ -33,7 +44,7 @@ ENGINES: dict[str, Callable[[list[float]], Any]] = {
     "PyTorch": lambda data: torch.tensor(data, dtype=torch.float64),
     "JAX": jnp.asarray,
 }
-TRAININGS: dict[str, Callable[[Digits, Network, Callback], Training]] = {
+TRAIN: dict[str, Callable[[Digits, Network, Objective, Callback], Training]] = {
     "NumPy": train_numpy.train,
     "PyTorch": train_torch.train,
     "JAX": train_jax.train,
@@ -60,19 +71,22 @@ def reference_table() -> Table:
     return table
 
 
-def train_all(digits: Digits, console: Console) -> dict[str, Training]:
-    """Train once on each engine, under a progress bar each."""
+def train_all(digits: Digits, console: Console) -> Trainings:
+    """Train for each objective on each engine, under a progress bar each."""
     columns = (
-        TextColumn("{task.description:8}"),
+        TextColumn("{task.description:22}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    trainings = {}
+    trainings: Trainings = {}
     with Progress(*columns, console=console) as bars:
-        for name, train in TRAININGS.items():
-            task = bars.add_task(name, total=EPOCHS)
-            trainings[name] = train(digits, initial_network(), partial(bars.advance, task))
+        for objective in LEARNING_RATES:
+            trainings[objective] = {}
+            for name, train in TRAIN.items():
+                task = bars.add_task(f"{objective}, {name}", total=EPOCHS)
+                advance = partial(bars.advance, task)
+                trainings[objective][name] = train(digits, initial_network(), objective, advance)
     return trainings
 
 
@@ -81,22 +95,25 @@ def largest_deviation(training: Training, other: Training) -> float:
     return float(np.max(np.abs(np.divide(training.losses, other.losses) - 1.0)))
 
 
-def summary_table(trainings: dict[str, Training], digits: Digits) -> Table:
+def summary_table(trainings: Trainings) -> Table:
     """Return the table of the results of the trainings."""
     table = Table(
         title=f"Training on handwritten digits, {EPOCHS} epochs", box=SIMPLE_HEAD, pad_edge=False
     )
+    table.add_column("loss")
     table.add_column("engine")
     for heading in ("first loss", "last loss", "deviation from NumPy", "test accuracy"):
         table.add_column(heading, justify="right")
-    for name, training in trainings.items():
-        table.add_row(
-            name,
-            f"{training.losses[0]:.6f}",
-            f"{training.losses[-1]:.6f}",
-            f"{largest_deviation(training, trainings['NumPy']):.1e}",
-            f"{accuracy(training.network, digits):.1%}",
-        )
+    for objective, of_engines in trainings.items():
+        for name, training in of_engines.items():
+            table.add_row(
+                objective,
+                name,
+                f"{training.losses[0]:.6f}",
+                f"{training.losses[-1]:.6f}",
+                f"{largest_deviation(training, of_engines['NumPy']):.1e}",
+                f"{training.accuracies[-1]:.1%}",
+            )
     return table
 
 
@@ -106,9 +123,9 @@ def main() -> None:
     console.print(reference_table())
     digits = load()
     trainings = train_all(digits, console)
-    console.print(summary_table(trainings, digits))
+    console.print(summary_table(trainings))
     draw(trainings, digits, PICTURE)
-    console.print(f"The loss curves and a predicted digit are drawn in {PICTURE.resolve()}")
+    console.print(f"The learning curves and a predicted digit are drawn in {PICTURE.resolve()}")
 
 
 if __name__ == "__main__":

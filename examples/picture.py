@@ -1,20 +1,21 @@
-"""The picture of the demo: three loss curves, and one handwritten five with its prediction."""
+"""The picture of the demo: learning curves, and one handwritten five with its prediction."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
 import multiloss as ml
-from digits import Digits, Training, predict
+from digits import Digits, Objective, Training, one_hot, predict
 
 mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 
 FIVE = 5
+COLORS = ("#4c78a8", "#e45756")
 # Solid below dashed below dotted, so that three curves which coincide can all be seen.
 STYLES: dict[str, Any] = {
     "NumPy": {"color": "#4c78a8", "linewidth": 6.0, "alpha": 0.5},
@@ -23,32 +24,48 @@ STYLES: dict[str, Any] = {
 }
 
 
-def draw(trainings: dict[str, Training], digits: Digits, path: Path) -> None:
+# By objective and engine.
+Trainings: TypeAlias = dict[Objective, dict[str, Training]]
+
+
+def draw(trainings: Trainings, digits: Digits, path: Path) -> None:
     """Write the picture to ``path``."""
-    figure, (curves, image, bars) = plt.subplots(
-        1, 3, figsize=(13, 4.2), width_ratios=[1.5, 0.9, 1.5], layout="constrained"
+    figure, ((losses, accuracies), (image, bars)) = plt.subplots(
+        2, 2, figsize=(11, 8), layout="constrained"
     )
-    _draw_curves(curves, trainings)
-    row = int(np.flatnonzero(digits.test_targets[:, FIVE])[0])
+    _draw_losses(losses, trainings)
+    _draw_accuracies(accuracies, trainings)
+    row = int(np.flatnonzero(digits.test_labels == FIVE)[0])
     image.imshow(digits.test_images[row].reshape(8, 8), cmap="gray_r")
     image.set(title="A handwritten 5 of the test set", xticks=[], yticks=[])
-    probabilities = predict(trainings["NumPy"].network, digits.test_images[row : row + 1])[0]
-    _draw_prediction(bars, probabilities, digits.test_targets[row])
+    network = trainings["mse"]["NumPy"].network
+    probabilities = predict(network, digits.test_images[row : row + 1])[0]
+    _draw_prediction(bars, probabilities, one_hot(digits.test_labels[row : row + 1])[0])
     figure.savefig(path, dpi=130)
     plt.close(figure)
 
 
-def _draw_curves(axes: Axes, trainings: dict[str, Training]) -> None:
-    for name, training in trainings.items():
-        epochs = range(1, len(training.losses) + 1)
-        axes.plot(epochs, training.losses, label=name, **STYLES[name])
+def _draw_losses(axes: Axes, trainings: Trainings) -> None:
+    for objective, of_engines in trainings.items():
+        for name, training in of_engines.items():
+            epochs = range(1, len(training.losses) + 1)
+            axes.plot(epochs, training.losses, label=f"{objective}, {name}", **STYLES[name])
     axes.set(
-        title="The same training on three engines",
+        title="The same trainings on three engines",
         xlabel="epoch",
-        ylabel="training loss (MSE)",
+        ylabel="training loss",
         yscale="log",
     )
     axes.grid(visible=True, which="both", alpha=0.25)
+    axes.legend()
+
+
+def _draw_accuracies(axes: Axes, trainings: Trainings) -> None:
+    for color, (objective, of_engines) in zip(COLORS, trainings.items(), strict=True):
+        accuracies = of_engines["NumPy"].accuracies
+        axes.plot(range(1, len(accuracies) + 1), accuracies, label=objective, color=color)
+    axes.set(title="What each loss reaches", xlabel="epoch", ylabel="test accuracy")
+    axes.grid(visible=True, alpha=0.25)
     axes.legend()
 
 

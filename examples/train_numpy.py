@@ -3,33 +3,47 @@
 import numpy as np
 
 import multiloss as ml
-from digits import EPOCHS, LEARNING_RATE, Callback, Digits, FloatArray, Network, Training
+from digits import (
+    EPOCHS,
+    LEARNING_RATES,
+    Callback,
+    Digits,
+    FloatArray,
+    Labels,
+    Network,
+    Objective,
+    Training,
+    one_hot,
+)
 
 
-def train(digits: Digits, network: Network, after_epoch: Callback) -> Training:
+def train(
+    digits: Digits, network: Network, objective: Objective, after_epoch: Callback
+) -> Training:
     """Train on the batches of every epoch."""
-    losses = []
+    training = Training(network)
     for epoch in range(EPOCHS):
-        total = 0.0
-        batches = list(digits.batches(epoch))
-        for images, targets in batches:
-            loss, network = _step(network, images, targets)
-            total += loss
-        losses.append(total / len(batches))
+        losses = []
+        for images, labels in digits.batches(epoch):
+            loss, network = _step(network, objective, images, labels)
+            losses.append(loss)
+        training.note(losses, network, digits)
         after_epoch()
-    return Training(losses, network)
+    return training
 
 
-def _step(network: Network, images: FloatArray, targets: FloatArray) -> tuple[float, Network]:
+def _step(
+    network: Network, objective: Objective, images: FloatArray, labels: Labels
+) -> tuple[float, Network]:
     hidden = np.tanh(images @ network.hidden_weight + network.hidden_bias)
     logits = hidden @ network.output_weight + network.output_bias
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
 
-    loss, gradient = ml.value_and_grad(ml.mse)(probabilities, targets)
+    if objective == "mse":
+        loss, gradient = _squared_error(logits, labels)
+    else:
+        loss, gradient = ml.value_and_grad(ml.cross_entropy)(logits, labels)
 
-    # Backwards through softmax, the output layer, tanh and the hidden layer.
-    gradient = probabilities * (gradient - np.sum(gradient * probabilities, axis=1, keepdims=True))
+    # Backwards through the output layer, tanh and the hidden layer.
     hidden_gradient = (gradient @ network.output_weight.T) * (1.0 - hidden * hidden)
     gradients = (
         images.T @ hidden_gradient,
@@ -37,8 +51,18 @@ def _step(network: Network, images: FloatArray, targets: FloatArray) -> tuple[fl
         hidden.T @ gradient,
         gradient.sum(axis=0),
     )
+    rate = LEARNING_RATES[objective]
     stepped = (
-        parameter - LEARNING_RATE * each
+        parameter - rate * each
         for parameter, each in zip(network.parameters, gradients, strict=True)
     )
     return float(loss), Network(*stepped)
+
+
+def _squared_error(logits: FloatArray, labels: Labels) -> tuple[float, FloatArray]:
+    """Return the loss of the softmax, and its gradient with respect to the logits."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+    loss, gradient = ml.value_and_grad(ml.mse)(probabilities, one_hot(labels))
+    gradient = probabilities * (gradient - np.sum(gradient * probabilities, axis=1, keepdims=True))
+    return float(loss), gradient

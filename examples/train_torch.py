@@ -3,28 +3,32 @@
 import torch
 
 import multiloss as ml
-from digits import EPOCHS, LEARNING_RATE, Callback, Digits, Network, Training
+from digits import EPOCHS, LEARNING_RATES, Callback, Digits, Network, Objective, Training, one_hot
 
 
-def train(digits: Digits, network: Network, after_epoch: Callback) -> Training:
+def train(
+    digits: Digits, network: Network, objective: Objective, after_epoch: Callback
+) -> Training:
     """Train on the batches of every epoch."""
     parameters = [torch.tensor(each, requires_grad=True) for each in network.parameters]
     hidden_weight, hidden_bias, output_weight, output_bias = parameters
-    optimizer = torch.optim.SGD(parameters, lr=LEARNING_RATE)
-    losses = []
+    optimizer = torch.optim.SGD(parameters, lr=LEARNING_RATES[objective])
+    training = Training(network)
     for epoch in range(EPOCHS):
-        total = 0.0
-        batches = list(digits.batches(epoch))
-        for images, targets in batches:
+        losses = []
+        for images, labels in digits.batches(epoch):
             hidden = torch.tanh(torch.from_numpy(images) @ hidden_weight + hidden_bias)
-            probabilities = torch.softmax(hidden @ output_weight + output_bias, dim=1)
+            logits = hidden @ output_weight + output_bias
 
-            loss = ml.mse(probabilities, torch.from_numpy(targets))
+            if objective == "mse":
+                loss = ml.mse(torch.softmax(logits, dim=1), one_hot(labels))
+            else:
+                loss = ml.cross_entropy(logits, labels)
 
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
             optimizer.step()
-            total += float(loss.detach())
-        losses.append(total / len(batches))
+            losses.append(float(loss.detach()))
+        training.note(losses, Network(*(each.detach().numpy() for each in parameters)), digits)
         after_epoch()
-    return Training(losses, Network(*(each.detach().numpy() for each in parameters)))
+    return training
