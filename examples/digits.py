@@ -18,7 +18,7 @@ Objective: TypeAlias = Literal["mse", "cross_entropy"]
 EPOCHS = 40
 BATCH_SIZE = 32
 # That of mse is large, since the mean over ten classes divides each gradient by ten.
-LEARNING_RATES: dict[Objective, float] = {"mse": 5.0, "cross_entropy": 0.5}
+LEARNING_RATES: dict[Objective, float] = {"mse": 5.0, "cross_entropy": 0.2}
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,15 @@ def _draw_losses(axes: Axes, trainings: Trainings) -> None:
     for objective, of_engines in trainings.items():
         for name, training in of_engines.items():
             epochs = range(1, len(training.losses) + 1)
-            axes.plot(epochs, training.losses, label=f"{objective}, {name}", **STYLES[name])
+            label = name if objective == "mse" else None
+            axes.plot(epochs, training.losses, label=label, **STYLES[name])
+        axes.annotate(
+            objective,
+            (len(epochs), training.losses[-1]),
+            (0, 12),
+            ha="right",
+            textcoords="offset points",
+        )
     axes.set(
         title="The same trainings on three engines",
         xlabel="epoch",
