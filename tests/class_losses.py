@@ -267,3 +267,30 @@ def expected(
         factor = weight / total
     gradient = (factor[..., None] if LOSSES[name].is_vector else factor) * slopes
     return np.squeeze(value, axis=axis) if reduction != "none" else value, gradient
+
+
+# A custom loss of vectors: (1 - p^q) / q for the label, the generalized cross-entropy.
+def log_softmax(xp: Any, scores: Any) -> Any:
+    shifted = scores - xp.max(scores, axis=-1, keepdims=True)
+    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
+
+
+def one_hot(xp: Any, scores: Any, labels: Any) -> Any:
+    return xp.astype(xp.arange(scores.shape[-1]) == labels[..., None], scores.dtype)
+
+
+def generalized_value(xp: Any, prediction: Any, target: Any, q: Any = 0.7) -> Any:
+    logarithms = log_softmax(xp, prediction)
+    right = xp.sum(logarithms * one_hot(xp, prediction, target), axis=-1)
+    return -xp.expm1(q * right) / q
+
+
+def generalized_slope(xp: Any, prediction: Any, target: Any, q: Any = 0.7) -> Any:
+    logarithms, is_right = log_softmax(xp, prediction), one_hot(xp, prediction, target)
+    right = xp.sum(logarithms * is_right, axis=-1, keepdims=True)
+    return xp.exp(q * right) * (xp.exp(logarithms) - is_right)
+
+
+generalized = ml.make_loss(
+    generalized_value, generalized_slope, bounds={"q": "(0, 1]"}, vector=True
+)

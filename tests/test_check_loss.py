@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import multiloss as ml
+from class_losses import generalized
 from losses import FUNCTIONS, KINDS
 from multiloss.testing import check_loss
 
@@ -34,6 +35,37 @@ def test_every_public_loss(name: str) -> None:
         check_loss(lambda y, t, **options: function(y, 1 / (1 + t * t), **options))
     else:
         check_loss(function)
+
+
+DISTRIBUTIONS = np.random.default_rng(0).dirichlet([1.0, 1.0, 1.0], 9)
+
+
+@pytest.mark.parametrize(
+    ("loss", "parameters"),
+    [
+        (ml.cross_entropy, {}),
+        (ml.cross_entropy, {"target": DISTRIBUTIONS, "label_smoothing": 0.25}),
+        (ml.focal, {"gamma": 0.5}),
+        (ml.kl_divergence, {"target": DISTRIBUTIONS}),
+        (ml.jensen_shannon, {"target": DISTRIBUTIONS}),
+        (ml.brier, {}),
+        (ml.multiclass_hinge, {}),
+        (generalized, {}),
+        (generalized, {"q": 1.0}),
+    ],
+    ids=str,
+)
+def test_losses_of_classes(loss: Any, parameters: Any) -> None:
+    check_loss(loss, **parameters)
+
+
+def test_wrong_slope_of_classes() -> None:
+    def value(xp: Any, y: Any, _t: Any) -> Any:
+        return xp.sum(y * y, axis=-1)
+
+    wrong = ml.make_loss(value, lambda _xp, y, _t: y, vector=True)
+    with pytest.raises(AssertionError, match="slope is the derivative of the value"):
+        check_loss(wrong)
 
 
 def square(_xp: Any, y: Any, t: Any) -> Any:

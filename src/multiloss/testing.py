@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.util import find_spec
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,9 @@ _PREDICTION = np.array([0.5, 1.25, 3.0, 2.0, 0.3, 0.75, 1.5, 4.1, 2.2])
 _TARGET = np.array([1.1, 1.0, 2.5, 2.0, 3.2, 0.9, 0.2, 4.6, 1.3])
 _SIGNS = np.array([1.0, -1.0, 1.0, -1.0, 1.0, 1.0, -1.0, 1.0, -1.0])
 _WEIGHT = np.array([1.0, 2.0, 0.0, 1.0, 3.0, 1.0, 1.0, 2.0, 1.0])
+# Scores of both signs of three classes, and labels, of which half are those of the largest score.
+_SCORES = np.stack([_PREDICTION, 2.0 - _TARGET, _SIGNS * _TARGET], axis=-1)
+_LABELS = np.array([0, 1, 2, 0, 2, 1, 0, 2, 1])
 
 
 class _Engine(NamedTuple):
@@ -47,7 +51,8 @@ def check_loss(loss: Loss, **parameters: Any) -> None:
         A loss of this package, or of :func:`multiloss.make_loss`.
     **parameters
         Its parameters and options; also ``prediction`` and ``target``, arrays of nine numbers, for
-        a loss that is not defined for positive ones.
+        a loss that is not defined for positive ones. A loss of vectors of classes is given nine
+        vectors of three scores, and labels; ``target`` may be distributions instead.
 
     Raises
     ------
@@ -65,27 +70,44 @@ def check_loss(loss: Loss, **parameters: Any) -> None:
         ...
     AssertionError: slope is the derivative of the value (numpy): ...
     """
-    positive = parameters.pop("prediction", _PREDICTION), parameters.pop("target", _TARGET)
-    mixed = tuple(_SIGNS * each for each in positive)
+    is_vector = "class_axis" in signature(loss).parameters
+    usual = (_SCORES, _LABELS) if is_vector else (_PREDICTION, _TARGET)
+    given = parameters.pop("prediction", usual[0]), parameters.pop("target", usual[1])
     function = partial(loss, **parameters)
+    cases = [given]
+    if not is_vector:
+        mixed = tuple(_SIGNS * each for each in given)
+        cases += [mixed] if _is_defined(function, *mixed) else []
     with _engines() as engines:
         for engine in engines:
-            for operands in (positive, mixed):
-                if operands is positive or _is_defined(function, *operands):
-                    for law in _LAWS:
-                        law(engine, function, *operands)
+            for operands in cases:
+                for law in _LAWS:
+                    law(engine, function, *operands)
 
 
 def _is_defined(loss: Loss, prediction: Any, target: Any) -> bool:
     return bool(np.isfinite(loss(prediction, target)))
 
 
-def _check(law: str, engine: _Engine, got: Any, expected: Any, rtol: float) -> None:
+def _check(  # noqa: PLR0917  as the laws call it
+    law: str, engine: _Engine, got: Any, expected: Any, rtol: float, least: float = 1e-300
+) -> None:
     """Raise AssertionError unless two results agree, relative to the largest of them."""
     got, expected = (np.asarray(engine.numpy(each), dtype=float) for each in (got, expected))
-    scale = np.max(np.abs(expected), initial=1e-300)
+    scale = np.max(np.abs(expected), initial=least)
     if got.shape != expected.shape or not np.allclose(got, expected, rtol=rtol, atol=rtol * scale):
         raise AssertionError(f"{law} ({engine.name}): got {got}, expected {expected}")
+
+
+def _converted(array: Any, dtype: Any) -> Any:
+    """Return an array in a dtype, and labels as they are."""
+    return array if array.dtype.kind == "i" else array.astype(dtype)
+
+
+def _poisoned(array: Any, wrong: float, counts: Any) -> Any:
+    """Return an array with something wrong in what does not count; of labels, no class."""
+    selected = np.reshape(counts, (-1, *[1] * (array.ndim - 1)))
+    return np.where(selected, array, -100 if array.dtype.kind == "i" else wrong)
 
 
 def _closed_form(loss: Loss, prediction: Any, target: Any, **options: Any) -> Any:
@@ -120,7 +142,13 @@ def _slope_is_the_derivative(engine: _Engine, loss: Loss, prediction: Any, targe
 
     here, step = total(prediction), 1e-6
     ahead, behind = (
-        np.array([total(prediction + sign * step * each) for each in np.eye(prediction.size)])
+        np.reshape(
+            [
+                total(prediction + sign * step * np.reshape(each, prediction.shape))
+                for each in np.eye(prediction.size)
+            ],
+            prediction.shape,
+        )
         for sign in (1, -1)
     )
     right, left = (ahead - here) / step, (here - behind) / step
@@ -140,14 +168,16 @@ def _autodiff_agrees(engine: _Engine, loss: Loss, prediction: Any, target: Any) 
         y, t = engine.asarray(factor * prediction), engine.asarray(target)
         closed = _closed_form(loss, y, t)
         if closed is not None and np.all(np.isfinite(engine.numpy(closed))):
-            _check(law, engine, engine.gradient(loss, y, t), closed, 1e-9)
+            # All that is left of the slopes of certain classes may be far below the digits of one.
+            least = 1.0 if prediction.ndim > 1 else 1e-300
+            _check(law, engine, engine.gradient(loss, y, t), closed, 1e-9, least)
 
 
 def _digits_are_kept(engine: _Engine, loss: Loss, prediction: Any, target: Any) -> None:
     value = loss(engine.asarray(prediction), engine.asarray(target))
     if not str(value.dtype).endswith("float64"):
         raise AssertionError(f"{_DIGITS} ({engine.name}): got {value.dtype} for float64")
-    wide = loss(prediction.astype(np.longdouble), target.astype(np.longdouble))
+    wide = loss(*(_converted(each, np.longdouble) for each in (prediction, target)))
     _check(_DIGITS, engine, value, engine.asarray(np.asarray(wide, dtype=float)), 1e-10)
 
 
@@ -161,14 +191,14 @@ def _masked_elements_do_not_count(
         law = f"a masked {wrong} reaches neither value nor gradient"
         for roles in ((True, False), (False, True), (True, True)):
             y, t = (
-                engine.asarray(np.where(counts | ~np.array(role), each, wrong))
+                engine.asarray(_poisoned(each, wrong, counts) if role else each)
                 for role, each in zip(roles, (prediction, target), strict=True)
             )
             where = engine.asarray(counts)
             _check(law, engine, loss(y, t, where=where), value, 1e-10)
             found = _closed_form(loss, y, t, where=where)
             if found is not None and gradient is not None:
-                full = np.zeros(counts.shape)
+                full = np.zeros(prediction.shape)
                 full[counts] = engine.numpy(gradient)
                 _check(law, engine, found, engine.asarray(full), 1e-10)
 
@@ -176,14 +206,14 @@ def _masked_elements_do_not_count(
 def _weights_repeat(engine: _Engine, loss: Loss, prediction: Any, target: Any) -> None:
     law = "a weight of n is an element n times"
     times = _WEIGHT.astype(int)
-    repeated = (engine.asarray(np.repeat(each, times)) for each in (prediction, target))
+    repeated = (engine.asarray(np.repeat(each, times, axis=0)) for each in (prediction, target))
     y, t, weight = (engine.asarray(each) for each in (prediction, target, _WEIGHT))
     _check(law, engine, loss(y, t, weight=weight), loss(*repeated), 1e-10)
 
 
 def _slices_are_apart(engine: _Engine, loss: Loss, prediction: Any, target: Any) -> None:
     law = "a slice along an axis has the loss that it has alone"
-    y, t = (np.reshape(each, (3, 3)) for each in (prediction, target))
+    y, t = (np.reshape(each, (3, 3, *each.shape[1:])) for each in (prediction, target))
     alone = [engine.numpy(loss(*map(engine.asarray, row))) for row in zip(y, t, strict=True)]
     found = loss(engine.asarray(y), engine.asarray(t), axis=1)
     _check(law, engine, found, engine.asarray(np.stack(alone)), 1e-10)
@@ -191,12 +221,17 @@ def _slices_are_apart(engine: _Engine, loss: Loss, prediction: Any, target: Any)
 
 def _other_dtypes(engine: _Engine, loss: Loss, prediction: Any, target: Any) -> None:
     law = "integers and 16 bits are computed in floats"
-    whole = [np.rint(2 * each) for each in (prediction, target)]
+    # Labels stay as they are, and so do distributions, whose halves are no shares.
+    is_vector = prediction.ndim > 1
+    whole = [np.rint(2 * prediction), target if is_vector else np.rint(2 * target)]
     expected = loss(*map(engine.asarray, whole))
     if not np.all(np.isfinite(engine.numpy(expected))):
         return
     for dtype, given in (("float64", "int64"), ("float32", "float32"), ("float32", "float16")):
-        value = loss(*(engine.asarray(each.astype(given)) for each in whole))
+        y, t = (engine.asarray(_converted(each, given)) for each in whole)
+        if is_vector and given == "int64":
+            t = engine.asarray(target)  # integers would be labels
+        value = loss(y, t)
         if not str(value.dtype).endswith(dtype):
             raise AssertionError(f"{law} ({engine.name}): got {value.dtype} for {given}")
         _check(law, engine, value, expected, 1e-10 if dtype == "float64" else 1e-4)

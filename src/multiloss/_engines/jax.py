@@ -70,7 +70,7 @@ def _differentiated(loss: Loss) -> Loss:
     (term,) = loss.terms
 
     def slope(xp: Namespace, prediction: Array, target: Array, *parameters: Parameter) -> Array:
-        full = xp.broadcast_arrays(prediction, target)[0]
+        full = prediction if loss.is_vector else xp.broadcast_arrays(prediction, target)[0]
         return jax.grad(lambda y: xp.sum(term.value(xp, y, target, *parameters)))(full)
 
     return replace(loss, terms=(term._replace(slope=slope),))

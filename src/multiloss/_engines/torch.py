@@ -478,12 +478,20 @@ class TorchEngine(Engine):
         (term, *_) = loss.terms
         if term.slope is not None:
             return loss
-        return replace(loss, terms=(term._replace(slope=partial(_slope, term)),))
+        slope = partial(_slope, term, is_vector=loss.is_vector)
+        return replace(loss, terms=(term._replace(slope=slope),))
 
 
-def _slope(term: Term, xp: Any, prediction: Array, target: Array, *parameters: Parameter) -> Array:
+def _slope(
+    term: Term,
+    xp: Any,
+    prediction: Array,
+    target: Array,
+    *parameters: Parameter,
+    is_vector: bool,
+) -> Array:
     """Return the slopes that differentiation finds."""
-    full, _ = xp.broadcast_arrays(prediction, target)
+    full = prediction if is_vector else xp.broadcast_arrays(prediction, target)[0]
 
     def total(prediction: Array) -> Array:
         return term.value(xp, prediction, target, *parameters).sum()

@@ -6,7 +6,7 @@ import operator
 import re
 import sys
 from collections.abc import Callable, Mapping
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -14,10 +14,11 @@ from multiloss._call import evaluate
 from multiloss._core.loss import Domain, Loss, ParameterSpec
 from multiloss._core.sums import as_dtype_of
 from multiloss._core.terms import Elementwise, Term
+from multiloss._losses.classes import checked_label, has_labels
 from multiloss._losses.options import SHARED_OPTIONS
 from multiloss._planning.options import REQUIRED
 from multiloss._planning.shapes import broadcast_shape, equal_shapes
-from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand
+from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Shape
 
 _NUMBER = Domain("a number other than nan", lambda value: value == value)  # noqa: PLR0124  not NaN
 
@@ -34,8 +35,9 @@ def make_loss(
     slope: Callable[..., Array] | None = None,
     *,
     bounds: Mapping[str, str] = MappingProxyType({}),
+    vector: bool = False,
 ) -> CustomLoss:
-    """Return a loss made of the value of one element, with every option, engine and strategy.
+    """Return a loss made of the value of one item, with every option, engine and strategy.
 
     Parameters
     ----------
@@ -56,12 +58,19 @@ def make_loss(
         For parameters by name, the interval of the numbers that are allowed, such as ``"(0, inf)"``
         or ``"[0, 1]"``, with a bracket where the end belongs to it. A number outside raises, and an
         array is NaN there. Without bounds, every number but NaN is allowed.
+    vector : bool, default False
+        Whether an item is the vector of the scores of the classes, as for :func:`cross_entropy`.
+        The functions get the classes along the last axis; ``value`` returns one number for each
+        vector, and ``slope`` one for each score. The target is labels, integers in the shape of the
+        loss that are safe as indices, or distributions in the shape of the prediction. What masks a
+        vector is 1 for each score and share, and the label 0.
 
     Returns
     -------
     callable
         Takes prediction and target, the parameters of ``value`` as keywords, and the options of
-        :func:`mse` but for ``half``. It has the name and the docstring of ``value``.
+        :func:`mse` but for ``half``; of vectors also ``class_axis``. It has the name and the
+        docstring of ``value``.
 
     Raises
     ------
@@ -89,7 +98,7 @@ def make_loss(
             raise TypeError(
                 f"make_loss takes functions of xp, prediction and target, got {function!r}"
             )
-    return _CustomLoss(value, slope, bounds)
+    return _CustomLoss(value, slope, bounds, is_vector=vector)
 
 
 class _CustomLoss:
@@ -100,6 +109,7 @@ class _CustomLoss:
         value: Callable[..., Array],
         slope: Callable[..., Array] | None,
         bounds: Mapping[str, str],
+        is_vector: bool = False,  # noqa: FBT001, FBT002  pickled by position
     ) -> None:
         update_wrapper(self, value)
         # Set by the line before; the signature would be that of the function.
@@ -107,19 +117,20 @@ class _CustomLoss:
         name = getattr(value, "__name__", type(value).__name__)
         self.__name__ = name
         self.__qualname__ = str(getattr(value, "__qualname__", name))
-        self._definition = value, slope, dict(bounds)
+        self._definition = value, slope, dict(bounds), is_vector
         self._defaults = defaults = _parameters_of(name, value)
-        self.__signature__ = _signature(defaults)
+        self.__signature__ = _signature(defaults, is_vector=is_vector)
         names = tuple(defaults)
-        term = Term(
-            _checked(name, value, names), None if slope is None else _checked(name, slope, names)
-        )
+        checked = partial(_checked, name, names=names)
+        if is_vector:
+            checked = partial(_checked_vector, name, names=names)
+        term = Term(checked(value), None if slope is None else checked(slope, is_slope=True))
         domains = {each: _domain_of(interval) for each, interval in bounds.items()}
         unknown = [each for each in domains if each not in names]
         if unknown:
             raise ValueError(f"bounds has {unknown[0]}, which is no parameter of {name}; remove it")
         parameters = tuple(ParameterSpec(each, domains.get(each, _NUMBER)) for each in names)
-        self._loss = Loss(name, (term,), parameters=parameters, is_custom=True)
+        self._loss = Loss(name, (term,), parameters=parameters, is_custom=True, is_vector=is_vector)
 
     def __call__(self, prediction: ArrayT, target: Operand, **options: Any) -> ArrayT:
         given = [options.pop(name, default) for name, default in self._defaults.items()]
@@ -127,6 +138,8 @@ class _CustomLoss:
         missing = [name for name, each in named if each is REQUIRED]
         if missing:
             raise TypeError(f"{self.__name__} needs {', '.join(missing)}; pass it as a keyword")
+        if self._loss.is_vector:
+            options.setdefault("class_axis", -1)
         return evaluate(self._loss, prediction, target, *given, **options)
 
     def __repr__(self) -> str:
@@ -140,7 +153,7 @@ class _CustomLoss:
         return self.__qualname__ if found is self else (_CustomLoss, self._definition)
 
 
-_TAKEN = ("prediction", "target", "half", *OPTION_NAMES)
+_TAKEN = ("prediction", "target", "half", "class_axis", *OPTION_NAMES)
 
 
 def _parameters_of(name: str, value: Callable[..., Array]) -> dict[str, Any]:
@@ -180,33 +193,67 @@ def _domain_of(interval: str) -> Domain:
     )
 
 
-def _signature(defaults: dict[str, Any]) -> inspect.Signature:
+def _signature(defaults: dict[str, Any], *, is_vector: bool) -> inspect.Signature:
     """Return the signature of a loss with these parameters, written as those of the package are."""
     kinds = inspect.Parameter
     return inspect.Signature(
         [
             *(kinds(name, kinds.POSITIONAL_OR_KEYWORD) for name in ("prediction", "target")),
             *(kinds(name, kinds.KEYWORD_ONLY, default=each) for name, each in defaults.items()),
+            *([kinds("class_axis", kinds.KEYWORD_ONLY, default=-1)] if is_vector else []),
             *SHARED_OPTIONS,
         ]
     )
 
 
-def _checked(name: str, function: Callable[..., Array], names: tuple[str, ...]) -> Elementwise:
+def _checked(
+    name: str,
+    function: Callable[..., Array],
+    *,
+    names: tuple[str, ...],
+    is_slope: bool = False,  # noqa: ARG001  both have the shape of the elements
+) -> Elementwise:
     """Return the function of a formula: it gives new arrays of the right shape and dtype."""
 
     def elementwise(xp: Namespace, prediction: Array, target: Array, *parameters: Any) -> Array:
         result = function(xp, prediction, target, **dict(zip(names, parameters, strict=True)))
-        shape = getattr(result, "shape", None)
         wanted = broadcast_shape(prediction.shape, target.shape)
-        if shape is None or wanted is None or not equal_shapes(shape, wanted):
-            raise ValueError(
-                f"{name} returned {_described(result)} for operands of the shape {wanted}; return "
-                "an array with one number for each element"
-            )
-        return 1.0 * as_dtype_of(xp, result, prediction)
+        return _of_shape(xp, name, result, prediction, wanted, "element")
 
     return elementwise
+
+
+def _checked_vector(
+    name: str, function: Callable[..., Array], *, names: tuple[str, ...], is_slope: bool = False
+) -> Elementwise:
+    """Return the same of vectors, with labels that are safe, and NaN for those out of range."""
+
+    def of_vectors(xp: Namespace, prediction: Array, target: Array, *parameters: Any) -> Array:
+        one = None
+        if has_labels(prediction, target):
+            label, one = checked_label(xp, prediction, target)
+            target = label[..., 0]
+        result = function(xp, prediction, target, **dict(zip(names, parameters, strict=True)))
+        wanted = prediction.shape if is_slope else prediction.shape[:-1]
+        result = _of_shape(xp, name, result, prediction, wanted, "score" if is_slope else "vector")
+        if one is None:
+            return result
+        return result * (one if is_slope else one[..., 0])
+
+    return of_vectors
+
+
+def _of_shape(  # noqa: PLR0917  as they stand in the message
+    xp: Namespace, name: str, result: Any, prediction: Array, wanted: Shape | None, item: str
+) -> Array:
+    """Return a new array of the dtype of the prediction; raise if it has not the shape."""
+    shape = getattr(result, "shape", None)
+    if shape is None or wanted is None or not equal_shapes(shape, wanted):
+        raise ValueError(
+            f"{name} returned {_described(result)} for operands of the shape {wanted}; return "
+            f"an array with one number for each {item}"
+        )
+    return 1.0 * as_dtype_of(xp, result, prediction)
 
 
 def _described(result: object) -> str:
