@@ -281,3 +281,65 @@ print(mapped(y, t), jax.jit(ml.sse)(*sharded), ml.sse(*sharded), ml.sse(sharded[
     )
     # ½ (1 + 0 + 1 + 4 + 9 + 16 + 25 + 36)
     assert run.stdout.split() == ["46.0"] * 4
+
+
+def test_sharded_vectors_of_classes() -> None:
+    # Split along the batch, along the classes, and along both.
+    code = """
+import jax, jax.numpy as jnp, numpy as np, multiloss as ml
+from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
+mesh = Mesh(np.array(jax.devices()).reshape(2, 2), ("batch", "classes"))
+y = jnp.asarray(np.random.default_rng(0).standard_normal((8, 6)), "float32")
+t = jnp.arange(8) % 6
+for loss in (ml.cross_entropy, ml.focal, ml.multiclass_hinge):
+    both = jax.value_and_grad(loss)
+    value, gradient = both(y, t)
+    for spec in (P("batch"), P(None, "classes"), P("batch", "classes")):
+        scores = jax.device_put(y, NamedSharding(mesh, spec))
+        labels = jax.device_put(t, NamedSharding(mesh, P(spec[0])))
+        np.testing.assert_allclose(loss(scores, labels), value, rtol=1e-5)
+        for found, exact in zip(jax.jit(both)(scores, labels), (value, gradient)):
+            np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-6)
+        print(loss.__name__)
+"""
+    run = subprocess.run(  # noqa: S603  a command of the test
+        [sys.executable, "-W", "error", "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"},
+    )
+    assert len(run.stdout.split()) == 9
+
+
+SCORES, LABELS = PREDICTION, np.array([0, 2])
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        ml.cross_entropy,
+        ml.focal,
+        ml.kl_divergence,
+        ml.jensen_shannon,
+        ml.brier,
+        ml.multiclass_hinge,
+    ],
+)
+def test_strict_promotion_of_classes(loss: Any) -> None:
+    with jax.numpy_dtype_promotion("strict"):
+        scores, weight = jnp.asarray(SCORES), jnp.asarray([1.0, 2.0])
+        for labels in (jnp.asarray(LABELS), LABELS, LABELS.tolist(), jnp.asarray(LABELS, "uint8")):
+            value, gradient = ml.value_and_grad(loss)(scores, labels, weight=weight)
+            assert value.dtype == gradient.dtype == "float32"
+            jax.jit(jax.grad(partial(loss, target=labels)))(scores)
+
+
+def test_scan_over_batches_of_classes() -> None:
+    def step(scores: Any, labels: Any) -> Any:
+        value, gradient = jax.value_and_grad(ml.cross_entropy)(scores, labels)
+        return scores - gradient, value
+
+    _, values = jax.lax.scan(step, jnp.asarray(SCORES), jnp.asarray([LABELS] * 3))
+    assert values[0] > values[1] > values[2]
+    np.testing.assert_allclose(values[0], ml.cross_entropy(SCORES, LABELS), rtol=1e-6)
