@@ -137,9 +137,11 @@ def test_smoothing_of_an_impossible_class(engine: Library) -> None:
 
 def test_half_precision_of_many_classes(engine: Library) -> None:
     dtype = "float16" if "float16" in engine.dtypes else "float32"
-    value = ml.cross_entropy(engine.array(np.zeros((1, 70_000)), dtype), [3])
+    # Dask has a task for each small chunk.
+    classes = 700 if engine.name == "dask" else 70_000
+    value = ml.cross_entropy(engine.array(np.zeros((1, classes)), dtype), [3])
     assert engine.eps(value) <= np.finfo(np.float32).eps
-    np.testing.assert_allclose(engine.numpy(value), np.log(70_000), rtol=1e-6)
+    np.testing.assert_allclose(engine.numpy(value), np.log(classes), rtol=1e-6)
 
 
 def test_probability_zero_of_what_happened(engine: Library) -> None:
