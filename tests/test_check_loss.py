@@ -40,21 +40,20 @@ def test_every_public_loss(name: str) -> None:
 DISTRIBUTIONS = np.random.default_rng(0).dirichlet([1.0, 1.0, 1.0], 9)
 
 
-@pytest.mark.parametrize(
-    ("loss", "parameters"),
-    [
-        (ml.cross_entropy, {}),
-        (ml.cross_entropy, {"target": DISTRIBUTIONS, "label_smoothing": 0.25}),
-        (ml.focal, {"gamma": 0.5}),
-        (ml.kl_divergence, {"target": DISTRIBUTIONS}),
-        (ml.jensen_shannon, {"target": DISTRIBUTIONS}),
-        (ml.brier, {}),
-        (ml.multiclass_hinge, {}),
-        (generalized, {}),
-        (generalized, {"q": 1.0}),
-    ],
-    ids=str,
-)
+OF_CLASSES: dict[str, tuple[Any, dict[str, Any]]] = {
+    "cross_entropy": (ml.cross_entropy, {}),
+    "smoothed": (ml.cross_entropy, {"target": DISTRIBUTIONS, "label_smoothing": 0.25}),
+    "focal": (ml.focal, {"gamma": 0.5}),
+    "kl_divergence": (ml.kl_divergence, {"target": DISTRIBUTIONS}),
+    "jensen_shannon": (ml.jensen_shannon, {"target": DISTRIBUTIONS}),
+    "brier": (ml.brier, {}),
+    "multiclass_hinge": (ml.multiclass_hinge, {}),
+    "custom": (generalized, {}),
+    "custom with a parameter": (generalized, {"q": 1.0}),
+}
+
+
+@pytest.mark.parametrize(("loss", "parameters"), OF_CLASSES.values(), ids=OF_CLASSES)
 def test_losses_of_classes(loss: Any, parameters: Any) -> None:
     check_loss(loss, **parameters)
 

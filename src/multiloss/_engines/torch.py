@@ -96,7 +96,6 @@ vars(xp_in_place).update(
     vars(xp),
     put_at_label=_put_at_label_in_place,
     finite_exponentials=_finite_exponentials,
-    # Not for autodiff, which takes its derivative s (1 - s) from a rounded 1.
     sigmoid=torch.sigmoid,
     is_eager=True,
 )
