@@ -44,7 +44,7 @@ def with_label(xp: Namespace, array: Array, label: Array, value: Array | float) 
 
     It may be written to: pass a new one.
     """
-    # The standard has no such function: https://github.com/data-apis/array-api/issues/177
+    # The standard has no such function: https://github.com/data-apis/array-api/issues/979
     put = getattr(xp, "put_at_label", None)
     if put is not None:
         return put(array, label, value)
