@@ -238,6 +238,11 @@ def test_one_hot_booleans_for_the_hinge_of_classes(engine: Library) -> None:
     np.testing.assert_array_equal(labels[1], [[-0.5, 0, 0.5], [0, 0.5, -0.5]])
 
 
+def test_best_wrong_scores_that_tie_share_the_gradient(engine: Library) -> None:
+    _, gradient = both(engine, ml.multiclass_hinge, [[0.0, 1.0, 1.0]], [0])
+    np.testing.assert_array_equal(gradient, [[-1, 0.5, 0.5]])
+
+
 def test_single_class(engine: Library) -> None:
     for loss in (ml.cross_entropy, ml.focal, ml.brier, ml.multiclass_hinge):
         value, gradient = both(engine, loss, [[3.0], [-2.0]], engine.array([0, 0], "int32"))

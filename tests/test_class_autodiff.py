@@ -131,6 +131,11 @@ def test_gradient_of_a_target_where_it_is_zero() -> None:
     torch.testing.assert_close(found, reference)
 
 
+def test_best_wrong_scores_that_tie_share_the_gradient() -> None:
+    for found in gradients(ml.multiclass_hinge, np.array([[0.0, 1.0, 1.0]]), np.array([0])):
+        np.testing.assert_array_equal(found, [[-1, 0.5, 0.5]])
+
+
 def test_zero_logits_have_every_derivative() -> None:
     # diag(p) - p pᵀ for p = 1/3, and σ(1 - σ) = 1/4.
     hessian = np.eye(3) / 3 - np.full((3, 3), 1 / 9)
