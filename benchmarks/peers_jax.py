@@ -14,7 +14,7 @@ import keras
 import optax
 
 import multiloss as ml
-from workload import OURS, Family, Workload, family, operands
+from workload import OURS, Family, Workload, classification, family, operands
 
 
 def workloads(*, quick: bool) -> Iterator[Workload]:
@@ -40,6 +40,36 @@ def workloads(*, quick: bool) -> Iterator[Workload]:
             limit = dot if dot in calls else None
             yield Workload("JAX", work, dtype, size, calls, limit)
     yield from family("JAX", FAMILY, jnp.asarray, quick=quick)
+    yield from _classification(quick=quick)
+
+
+def _classification(*, quick: bool) -> Iterator[Workload]:
+    losses: Family = {
+        "cross_entropy": {
+            OURS: ml.cross_entropy,
+            "optax": lambda y, t: optax.softmax_cross_entropy_with_integer_labels(y, t).mean(),
+        },
+        "binary_cross_entropy": {
+            OURS: ml.binary_cross_entropy,
+            "optax": lambda y, t: optax.sigmoid_binary_cross_entropy(y, t).mean(),
+        },
+    }
+    works: dict[str, Any] = {
+        "eager forward": lambda loss: loss,
+        "jitted forward": jax.jit,
+        "jitted both": lambda loss: jax.jit(jax.value_and_grad(loss)),
+    }
+    for each in classification(quick=quick):
+        y, t = jnp.asarray(each.prediction), jnp.asarray(each.target)
+        if each.loss == "binary_cross_entropy":
+            t = t.astype(y.dtype)
+        for work, prepared in works.items():
+            calls = {
+                name: partial(_wait, prepared(loss), y, t)
+                for name, loss in losses[each.loss].items()
+            }
+            name = f"{work}, {each.where}"
+            yield Workload("JAX", name, "float32", y.size, calls, loss=each.loss)
 
 
 def _one_liner(y: Any, t: Any) -> Any:

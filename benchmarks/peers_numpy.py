@@ -12,7 +12,7 @@ from sklearn.metrics import mean_squared_error
 
 import multiloss as ml
 from timing import Call
-from workload import OURS, Family, Optional, Workload, family, operands, options
+from workload import OURS, Family, Optional, Workload, classification, family, operands, options
 
 
 def workloads(*, quick: bool) -> Iterator[Workload]:
@@ -43,6 +43,52 @@ def workloads(*, quick: bool) -> Iterator[Workload]:
             size, limit = each.prediction.size, ONE_LINER if ONE_LINER in calls else None
             yield Workload("NumPy", work, "float64", size, calls, limit)
     yield from family("NumPy", FAMILY, np.asarray, quick=quick)
+    yield from _classification(quick=quick)
+
+
+def _classification(*, quick: bool) -> Iterator[Workload]:
+    for each in classification(quick=quick):
+        y, t = each.prediction, each.target
+        calls: dict[str, Call]
+        if each.loss == "cross_entropy":
+            calls = {
+                OURS: partial(ml.cross_entropy, y, t),
+                "np.log(np.exp(y - max).sum())": partial(_cross_entropy, y, t),
+            }
+            probability = scipy.special.softmax(y.astype(float), -1)
+        else:
+            t = t.astype(y.dtype)
+            calls = {
+                OURS: partial(ml.binary_cross_entropy, y, t),
+                "np.log1p(np.exp(-np.abs(y)))": partial(_binary_cross_entropy, y, t),
+            }
+            probability = scipy.special.expit(y.astype(float))
+        yield Workload("NumPy", f"forward, {each.where}", "float32", y.size, calls, loss=each.loss)
+        # Beyond, a call takes seconds.
+        if len(t) <= MOST_ROWS:
+            ours = getattr(ml, each.loss)
+            calls = {
+                OURS: partial(ours, probability, t, from_logits=False),
+                "sklearn": partial(
+                    sklearn.metrics.log_loss, t, probability, labels=range(max(2, y[0].size))
+                ),
+            }
+            work = f"forward of probabilities, {each.where}"
+            yield Workload("NumPy", work, "float64", y.size, calls, loss=each.loss)
+
+
+# A call of scikit-learn takes seconds beyond.
+MOST_ROWS = 10_000
+
+
+def _cross_entropy(y: Any, t: Any) -> Any:
+    highest = y.max(-1, keepdims=True)
+    logarithm = np.log(np.exp(y - highest).sum(-1, keepdims=True)) + highest
+    return np.mean(logarithm[:, 0] - y[np.arange(len(t)), t])
+
+
+def _binary_cross_entropy(y: Any, t: Any) -> Any:
+    return np.mean(np.maximum(y, 0) - y * t + np.log1p(np.exp(-np.abs(y))))
 
 
 ONE_LINER = "np.mean((y - t)**2)"

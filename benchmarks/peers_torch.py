@@ -17,7 +17,7 @@ from torchmetrics.functional import mean_squared_error
 import multiloss as ml
 from multiloss.torch import MSELoss
 from timing import Call
-from workload import OURS, Family, Optional, Workload, family, operands, options
+from workload import OURS, Family, Optional, Workload, classification, family, operands, options
 
 
 def workloads(*, quick: bool) -> Iterator[Workload]:
@@ -63,6 +63,33 @@ def workloads(*, quick: bool) -> Iterator[Workload]:
         for work, calls in _options(each).items():
             yield Workload("PyTorch", work, "float32", each.prediction.size, calls)
     yield from family("PyTorch", FAMILY, torch.from_numpy, quick=quick)
+    yield from _classification(quick=quick)
+
+
+def _classification(*, quick: bool) -> Iterator[Workload]:
+    losses: Family = {
+        "cross_entropy": {
+            OURS: ml.cross_entropy,
+            "F.cross_entropy": functional.cross_entropy,
+        },
+        "binary_cross_entropy": {
+            OURS: ml.binary_cross_entropy,
+            "F.binary_cross_entropy_with_logits": functional.binary_cross_entropy_with_logits,
+        },
+    }
+    for each in classification(quick=quick):
+        y, t = torch.from_numpy(each.prediction), torch.from_numpy(each.target)
+        if each.loss == "binary_cross_entropy":
+            t = t.float()
+        work, size = f"{{}}, {each.where}", y.numel()
+        calls: dict[str, Call]
+        calls = {name: partial(loss, y, t) for name, loss in losses[each.loss].items()}
+        forward = work.format("forward")
+        yield Workload("PyTorch", forward, "float32", size, calls, loss=each.loss)
+        y = y.clone().requires_grad_()
+        calls = {name: partial(_backward, loss, y, t) for name, loss in losses[each.loss].items()}
+        both = work.format("forward + backward")
+        yield Workload("PyTorch", both, "float32", size, calls, loss=each.loss)
 
 
 def _options(given: Optional) -> dict[str, dict[str, Call]]:

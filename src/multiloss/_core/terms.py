@@ -10,14 +10,15 @@ Elementwise: TypeAlias = Callable[..., Array]
 
 
 class Scaled(NamedTuple):
-    """The slopes of vectors, and what all those of a vector are multiplied with.
+    """The slopes of vectors, and what all those of a vector are multiplied with and divided by.
 
     What else a slope is multiplied with is one number for each vector too, so that the slopes have
     to be multiplied once.
     """
 
     slopes: Array
-    factor: Array  # with an axis of size 1 for the classes
+    factor: Array | float  # with an axis of size 1 for the classes
+    divisor: Array | float  # ditto
 
 
 class Term(NamedTuple):

@@ -64,14 +64,40 @@ def _put_at_label_in_place(tensor: torch.Tensor, label: torch.Tensor, value: Any
 _SHORT_VECTOR = 32  # of which PyTorch's softmax takes longer than its parts
 
 
-def _finite_exponentials(
-    scores: torch.Tensor, highest: torch.Tensor, label: torch.Tensor
-) -> tuple[torch.Tensor, Any]:
+def _exponentials(scores: torch.Tensor) -> torch.Tensor:
     if scores.shape[-1] < _SHORT_VECTOR:
-        return (scores - highest).exp_().scatter_(-1, label, 0.0), 1.0
-    probability = torch.softmax(scores, -1)
-    unit = probability.amax(-1, keepdim=True)
-    return probability.scatter_(-1, label, 0.0), unit
+        return (scores - scores.amax(-1, keepdim=True)).exp_()
+    return torch.softmax(scores, -1)
+
+
+def _all_above(tensor: torch.Tensor, bound: float) -> bool:
+    return not tensor.numel() or tensor.min().item() > bound
+
+
+def _all_indices(label: torch.Tensor, classes: int) -> bool:
+    if not label.numel():
+        return True
+    lowest, highest = torch.aminmax(label)
+    return lowest.item() >= 0 and highest.item() < classes
+
+
+def _is_positive(tensor: torch.Tensor) -> torch.Tensor:
+    # Into floats, since to convert the result takes as long as the comparison.
+    return torch.gt(tensor, 0.0, out=torch.empty_like(tensor))
+
+
+def _minus_abs(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.abs().neg_()
+
+
+def _log1p_exp(tensor: torch.Tensor) -> torch.Tensor:
+    # As -log(1 - sigmoid(x)), since exp() takes twice as long as sigmoid(); for x <= 0.
+    return torch.sigmoid(tensor).neg_().log1p_().neg_()
+
+
+def _all_numbers(tensor: torch.Tensor) -> bool:
+    """Tell whether nothing is NaN; not so, perhaps, where something is infinite."""
+    return not math.isnan(tensor.sum().item())
 
 
 def _take_along_axis(tensor: torch.Tensor, index: torch.Tensor, axis: int) -> torch.Tensor:
@@ -95,8 +121,14 @@ xp_in_place: Any = ModuleType(xp.__name__)
 vars(xp_in_place).update(
     vars(xp),
     put_at_label=_put_at_label_in_place,
-    finite_exponentials=_finite_exponentials,
-    sigmoid=torch.sigmoid,
+    exponentials=_exponentials,
+    all_above=_all_above,
+    all_indices=_all_indices,
+    all_numbers=_all_numbers,
+    is_positive=_is_positive,
+    minus_abs=_minus_abs,
+    log1p_exp=_log1p_exp,
+    sigmoid_of_negative=torch.sigmoid,
     is_eager=True,
 )
 
@@ -269,9 +301,14 @@ def _is_large(plan: Plan) -> bool:
 
 
 def _is_faster_as_a_node(plan: Plan) -> bool:
-    # A loss of vectors has dozens of operators, of which each would be a node of its own.
-    is_long = math.prod(plan.full_shape) >= _ONE_NODE
-    return _is_large(plan) or plan.class_axis is not None or (is_long and not _has_kernel(plan))
+    # Those that prepare have dozens of operators, of which each would be a node of its own.
+    is_long = math.prod(plan.full_shape) >= _ONE_NODE or _prepares(plan)
+    return _is_large(plan) or (is_long and not _has_kernel(plan))
+
+
+def _prepares(plan: Plan) -> bool:
+    """Tell whether value and gradient have most in common."""
+    return plan.loss.terms[0].prepare is not None
 
 
 def _suits_node(plan: Plan) -> bool:
@@ -353,8 +390,7 @@ def _node(plan: Plan, operands: Operands) -> Any:
     evaluated = _sums_of_whole
     if _is_large(plan):
         evaluated = _sums_in_blocks
-    elif plan.loss.terms[0].prepare is not None:
-        # Value and gradient have most in common.
+    elif _prepares(plan):
         evaluated = _value_and_gradient
     with torch.no_grad():
         results = evaluated(plan, operands)

@@ -6,38 +6,16 @@ from typing import NamedTuple, Unpack
 
 from multiloss._call import evaluate
 from multiloss._core.loss import FRACTION, NOT_NEGATIVE, Loss, ParameterSpec
-from multiloss._core.terms import Term
+from multiloss._core.terms import Prepared, prepared
 from multiloss._losses.classes import focused
-from multiloss._losses.numerics import (
-    is_positive,
-    minus_abs,
-    sigmoid,
-    times_log,
-    times_log1p,
-    times_or_zero,
-)
+from multiloss._losses.numerics import times_or_zero
 from multiloss._losses.options import is_given, with_options
+from multiloss._losses.sigmoid import EntropyWeights, probability_of
 from multiloss._losses.variants import GAMMA, SMOOTHING, STAND_IN, chosen, smoothed, variants
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
 
 _POSITIVE_WEIGHT = ParameterSpec("positive_weight", NOT_NEGATIVE)
 _ALPHA = ParameterSpec("alpha", FRACTION)
-
-
-class _Weights(NamedTuple):
-    """What -log p and -log(1 - p) are multiplied with."""
-
-    positive: Array
-    given_negative: Array | None  # None stands for 1 - positive
-
-    def negative(self) -> Array:
-        return 1 - self.positive if self.given_negative is None else self.given_negative
-
-    def times_sum(self, array: Array) -> Array:
-        """Return an array times the sum of both."""
-        if self.given_negative is None:
-            return array
-        return (self.positive + self.given_negative) * array
 
 
 class _Variant(NamedTuple):
@@ -56,66 +34,28 @@ class _Variant(NamedTuple):
             return target
         return smoothed(target, parameters[self.weight is not None], 2)
 
-    def weights(self, target: Array, parameters: tuple[Parameter, ...]) -> _Weights:
+    def weights(self, target: Array, parameters: tuple[Parameter, ...]) -> EntropyWeights:
         if self.weight is None:
-            return _Weights(target, None)
+            return EntropyWeights(target, None)
         factor = parameters[0]
         of_negative = 1 - factor if self.weight is _ALPHA else 1.0
-        return _Weights(factor * target, of_negative * (1 - target))
-
-
-# With the weights A of -log p and B of -log(1 - p), and a = B where y > 0, and -A elsewhere,
-#
-# value = a y + (A + B) log1p(exp(-|y|))
-# slope = B σ(y) - A σ(-y)
-#
-# Nothing cancels: where a prediction is certain and right, a is zero.
-def _entropy(xp: Namespace, prediction: Array, weights: _Weights) -> Array:
-    above = is_positive(xp, prediction)
-    small = xp.exp(minus_abs(xp, prediction, above))
-    linear = times_or_zero(xp, weights.times_sum(above) - weights.positive, prediction)
-    return linear + weights.times_sum(xp.log1p(small))
-
-
-def _entropy_slope(xp: Namespace, prediction: Array, weights: _Weights) -> Array:
-    right = weights.negative() * sigmoid(xp, prediction)
-    return right - weights.positive * sigmoid(xp, -prediction)
+        return EntropyWeights(factor * target, of_negative * (1 - target))
 
 
 # value = -A log p - B log(1 - p)
-# slope = -A / p + B / (1 - p)
-def _entropy_of_probability(xp: Namespace, prediction: Array, weights: _Weights) -> Array:
-    return -(
-        times_log(xp, weights.positive, prediction)
-        + times_log1p(xp, weights.negative(), -prediction)
-    )
-
-
-def _entropy_of_probability_slope(xp: Namespace, prediction: Array, weights: _Weights) -> Array:
-    negative = times_or_zero(xp, weights.negative(), 1 / (1 - prediction))
-    return negative - times_or_zero(xp, weights.positive, 1 / prediction)
-
-
+#
+# with the weights A = v t and B = 1 - t, or A = α t and B = (1 - α)(1 - t)
 def _binary_cross_entropy(
     variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
-) -> Array:
+) -> Prepared:
     weights = variant.weights(variant.target(target, parameters), parameters)
-    entropy = _entropy if variant.from_logits else _entropy_of_probability
-    return entropy(xp, prediction, weights)
-
-
-def _binary_cross_entropy_slope(
-    variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
-) -> Array:
-    weights = variant.weights(variant.target(target, parameters), parameters)
-    slope = _entropy_slope if variant.from_logits else _entropy_of_probability_slope
-    return slope(xp, prediction, weights)
+    p = probability_of(xp, prediction, from_logits=variant.from_logits)
+    return lambda: p.entropy(xp, weights), lambda: p.entropy_slope(xp, weights)
 
 
 def _loss(
     name: str,
-    value: Callable[..., Array],
-    slope: Callable[..., Array],
+    prepare: Callable[..., Prepared],
     weight: ParameterSpec,
     *parameters: ParameterSpec,
 ) -> Callable[[bool, bool, bool], Loss]:
@@ -125,7 +65,7 @@ def _loss(
         variant = _Variant(from_logits, weight if is_weighted else None, is_smoothed)
         return Loss(
             name,
-            (Term(partial(value, variant), partial(slope, variant)),),
+            (prepared(partial(prepare, variant)),),
             parameters=(*variant.parameters(), *parameters),
             stand_in=1.0 if from_logits else STAND_IN,
             options=("from_logits", weight.name, "label_smoothing", *OPTION_NAMES),
@@ -135,12 +75,7 @@ def _loss(
 
 
 BINARY_CROSS_ENTROPY = variants(
-    _loss(
-        "binary_cross_entropy",
-        _binary_cross_entropy,
-        _binary_cross_entropy_slope,
-        _POSITIVE_WEIGHT,
-    )
+    _loss("binary_cross_entropy", _binary_cross_entropy, _POSITIVE_WEIGHT)
 )
 
 
@@ -222,40 +157,26 @@ def binary_cross_entropy(
 # slope = q^γ (H' + γ (H / q) q'),        q' = (1 - 2 t) p (1 - p)
 #
 # The quotient of H and q keeps what the power of q would lose, as for focal().
-def _doubt(variant: _Variant, xp: Namespace, prediction: Array, target: Array) -> Array:
-    if not variant.from_logits:
-        return target * (1 - prediction) + (1 - target) * prediction
-    return target * sigmoid(xp, -prediction) + (1 - target) * sigmoid(xp, prediction)
-
-
-def _doubt_slope(variant: _Variant, xp: Namespace, prediction: Array, target: Array) -> Array:
-    if not variant.from_logits:
-        return 1 - 2 * target
-    return (1 - 2 * target) * sigmoid(xp, prediction) * sigmoid(xp, -prediction)
-
-
 def _binary_focal(
     variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
-) -> Array:
-    entropy = _binary_cross_entropy(variant, xp, prediction, target, *parameters)
-    doubt = _doubt(variant, xp, prediction, variant.target(target, parameters))
-    return focused(xp, doubt, parameters[-1]) * entropy
-
-
-def _binary_focal_slope(
-    variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
-) -> Array:
+) -> Prepared:
     gamma = parameters[-1]
-    entropy = _binary_cross_entropy(variant, xp, prediction, target, *parameters)
-    slope = _binary_cross_entropy_slope(variant, xp, prediction, target, *parameters)
     target = variant.target(target, parameters)
-    doubt = _doubt(variant, xp, prediction, target)
-    ratio = entropy / xp.where(doubt == 0, 1.0, doubt)
-    of_doubt = gamma * _doubt_slope(variant, xp, prediction, target)
-    return focused(xp, doubt, gamma) * (slope + times_or_zero(xp, of_doubt, ratio))
+    weights = variant.weights(target, parameters)
+    p = probability_of(xp, prediction, from_logits=variant.from_logits)
+    entropy = p.entropy(xp, weights)
+    doubt = target * p.complement(xp) + (1 - target) * p.probability(xp)
+    power = focused(xp, doubt, gamma)
+
+    def slope() -> Array:
+        ratio = entropy / xp.where(doubt == 0, 1.0, doubt)
+        of_doubt = gamma * (1 - 2 * target) * p.slope(xp)
+        return power * (p.entropy_slope(xp, weights) + times_or_zero(xp, of_doubt, ratio))
+
+    return lambda: power * entropy, slope
 
 
-BINARY_FOCAL = variants(_loss("binary_focal", _binary_focal, _binary_focal_slope, _ALPHA, GAMMA))
+BINARY_FOCAL = variants(_loss("binary_focal", _binary_focal, _ALPHA, GAMMA))
 
 
 @with_options

@@ -103,7 +103,7 @@ def _cross_entropy_of_label(
         return (result if one is None else result * one)[..., 0]
 
     factors = [factor for factor in (weight, one) if factor is not None]
-    return value, lambda: p.slope_of_label(xp, math.prod(factors))
+    return value, lambda: p.slope_of_label(xp, math.prod(factors, start=1.0))
 
 
 def _divisor(

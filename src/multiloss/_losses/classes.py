@@ -7,7 +7,7 @@ has a number for each class (distributions).
 from typing import NamedTuple
 
 from multiloss._core.terms import Scaled
-from multiloss._losses.numerics import certain, constant, times_log, times_or_zero
+from multiloss._losses.numerics import constant, is_eager, times_log, times_or_zero
 from multiloss._typing import Array, Namespace, Parameter
 
 
@@ -22,10 +22,10 @@ def checked_label(xp: Namespace, prediction: Array, target: Array) -> tuple[Arra
     Every engine reads an index that is out of range in its own way. Both have an axis of size 1.
     None stands for ones.
     """
-    label = target[..., None]
-    is_valid = (label >= 0) & (label < prediction.shape[-1])
-    if certain(xp, is_valid):
+    label, classes = target[..., None], prediction.shape[-1]
+    if is_eager(xp) and xp.all_indices(label, classes):
         return label, None
+    is_valid = (label >= 0) & (label < classes)
     one = xp.where(is_valid, xp.ones_like(prediction[..., :1]), xp.nan)
     return xp.where(is_valid, label, 0), one
 
@@ -76,13 +76,13 @@ def focused(xp: Namespace, doubt: Array, gamma: Parameter) -> Array:
     return xp.where(nothing, xp.zeros_like(doubt) ** gamma, xp.where(nothing, 1.0, doubt) ** gamma)
 
 
-# With m the largest score, r a class to which the others are compared, and a unit u,
+# With m the largest score, and r a class to which the others are compared,
 #
-#     d = m - x_r,   e_c = u exp(x_c - m),   R = Σ over c ≠ r of e_c,   S = R + e_r
+#     d = m - x_r,   e_c = exp(x_c - m),   R = Σ over c ≠ r of e_c,   S = R + e_r
 #
 #      p_c     = e_c / S
 #     1 - p_r  = R / S
-#     -log p_r = log1p(R / e_r), or d + log(S / u) where e_r may vanish
+#     -log p_r = log1p(R / e_r), or d + log S where e_r may vanish
 #     -log p_c = -log p_r + x_r - x_c
 #
 # The term of r is left out of the sum. Else all that is left near certainty would vanish beside it:
@@ -91,6 +91,7 @@ def focused(xp: Namespace, doubt: Array, gamma: Parameter) -> Array:
 # An infinite score is the largest number instead. Its class has probability 1 where it is the only
 # one, and where there are two, no probability is defined.
 _FAR = 30.0  # exp() of it overflows in no dtype to compute in, and exp() of minus it is no zero
+_LEAST = 1e-30  # of e_r, so that a quotient by it overflows in no dtype
 
 
 class Softmax(NamedTuple):
@@ -106,9 +107,7 @@ class Softmax(NamedTuple):
     rest: Array  # R
     own: Array  # e_r
     total: Array  # S
-    gap: Array  # d
-    unit: Array | float  # u
-    is_near: bool  # whether it is known that e_r does not vanish
+    gap: Array | None  # d; None where it is known that e_r does not vanish
 
     def entropy_of_label(self, xp: Namespace, weight: Array | None) -> Array:
         """Return -w log p_r, with an axis of size 1."""
@@ -116,18 +115,18 @@ class Softmax(NamedTuple):
         return value if weight is None else times_or_zero(xp, weight, value)
 
     def _negative_log_of_label(self, xp: Namespace) -> Array:
-        if self.is_near:
+        if self.gap is None:
             return xp.log1p(self.rest / self.own)
         far = self.gap > _FAR
         near = xp.log1p(self.rest / xp.where(far, 1.0, self.own))
-        return xp.where(far, self.gap + xp.log(xp.where(far, self.total / self.unit, 1.0)), near)
+        return xp.where(far, self.gap + xp.log(xp.where(far, self.total, 1.0)), near)
 
-    def slope_of_label(self, xp: Namespace, weight: Array | int) -> Scaled:
+    def slope_of_label(self, xp: Namespace, weight: Array | float) -> Scaled:
         """Return the derivative of -w log p_r, w (p_r - 1) for r and w p_c for the others.
 
         It may write to the others: nothing else may be asked of this softmax afterwards.
         """
-        return Scaled(with_label(xp, self.others, self.label, -self.rest), weight / self.total)
+        return Scaled(with_label(xp, self.others, self.label, -self.rest), weight, self.total)
 
     def probability(self, xp: Namespace) -> Array:
         """Return p."""
@@ -181,11 +180,10 @@ class Probabilities(NamedTuple):
         own = at_label(xp, self.given, self.label)
         return -xp.log(own) if weight is None else -times_log(xp, weight, own)
 
-    def slope_of_label(self, xp: Namespace, weight: Array | int) -> Scaled:
-        own = -1 / at_label(xp, self.given, self.label)
-        weight = weight + xp.zeros_like(own)
-        own = xp.where(weight == 0, 0.0, own)
-        return Scaled(with_label(xp, xp.zeros_like(self.given), self.label, own), weight)
+    def slope_of_label(self, xp: Namespace, weight: Array | float) -> Scaled:
+        own = at_label(xp, self.given, self.label)
+        own = xp.where(weight + xp.zeros_like(own) == 0, 0.0, -1 / own)
+        return Scaled(with_label(xp, xp.zeros_like(self.given), self.label, own), weight, 1.0)
 
     def probability(self, xp: Namespace) -> Array:  # noqa: ARG002  as in Softmax
         return self.given
@@ -217,25 +215,25 @@ def probabilities(
 
 def softmax(xp: Namespace, scores: Array, label: Array) -> Softmax:
     """Return the softmax of scores, compared to a class for each vector."""
+    if is_eager(xp):
+        others = xp.exponentials(scores)
+        own = at_label(xp, others, label)
+        # Not so where a score is infinite or not a number.
+        if xp.all_above(own, _LEAST):
+            others = with_label(xp, others, label, 0.0)
+            rest = xp.sum(others, axis=-1, keepdims=True)
+            return Softmax(scores, label, others, rest, own, rest + own, None)
     highest = constant(xp, xp.max(scores, axis=-1, keepdims=True))
     own_score = at_label(xp, scores, label)
-    gap = highest - own_score
-    is_near = certain(xp, gap <= _FAR)  # and so finite
-    if is_near or certain(xp, highest < xp.inf):
-        # What is eager has this function, too.
-        others, unit = xp.finite_exponentials(scores, highest, label)
-        rest = xp.sum(others, axis=-1, keepdims=True)
-    else:
-        others, unit = _exponentials(xp, scores, highest, label), 1.0
-        rest = xp.sum(others, axis=-1, keepdims=True)
-        is_right = own_score == xp.inf
-        gap = xp.where(is_right, 0.0, gap)
-        # Infinite scores count one each. A product, so that the gradient is NaN too.
-        is_undefined = (highest == xp.inf) & (rest + xp.astype(is_right, rest.dtype) > 1)
-        rest = rest * xp.where(is_undefined, xp.nan, xp.ones_like(rest))
+    others = _exponentials(xp, scores, highest, label)
+    rest = xp.sum(others, axis=-1, keepdims=True)
+    is_right = own_score == xp.inf
+    gap = xp.where(is_right, 0.0, highest - own_score)
+    # Infinite scores count one each. A product, so that the gradient is NaN too.
+    is_undefined = (highest == xp.inf) & (rest + xp.astype(is_right, rest.dtype) > 1)
+    rest = rest * xp.where(is_undefined, xp.nan, xp.ones_like(rest))
     own = xp.exp(-gap)
-    own = own if isinstance(unit, float) else unit * own
-    return Softmax(scores, label, others, rest, own, rest + own, gap, unit, is_near)
+    return Softmax(scores, label, others, rest, own, rest + own, gap)
 
 
 def _exponentials(xp: Namespace, scores: Array, highest: Array, label: Array) -> Array:

@@ -12,8 +12,9 @@ from multiloss._losses.classes import (
     of_vectors,
     with_label,
 )
-from multiloss._losses.numerics import is_positive, minus_abs, sigmoid, step
+from multiloss._losses.numerics import step
 from multiloss._losses.options import with_options
+from multiloss._losses.sigmoid import sigmoid
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
 
 _MARGIN = ParameterSpec("margin", NOT_NEGATIVE)
@@ -213,19 +214,14 @@ def modified_huber(prediction: ArrayT, target: Operand, **options: Unpack[Option
     return evaluate(MODIFIED_HUBER, prediction, target, **options)
 
 
-# value = log(1 + exp(-z)) = max(0, -z) + log1p(exp(-|z|))
+# value = log(1 + exp(-z))
 # slope = -t σ(-z)
-def _logistic(xp: Namespace, prediction: Array, target: Array) -> Array:
-    opposed = -target * prediction
-    above = is_positive(xp, opposed)
-    return xp.where(opposed > 0, opposed, 0.0) + xp.log1p(xp.exp(minus_abs(xp, opposed, above)))
+def _logistic(xp: Namespace, prediction: Array, target: Array) -> Prepared:
+    opposed = sigmoid(xp, -target * prediction)
+    return lambda: opposed.softplus(xp), lambda: -target * opposed.probability(xp)
 
 
-def _logistic_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
-    return -target * sigmoid(xp, -target * prediction)
-
-
-LOGISTIC = Loss("logistic", (Term(_logistic, _logistic_slope),), takes_signs=True)
+LOGISTIC = Loss("logistic", (prepared(_logistic),), takes_signs=True)
 
 
 @with_options

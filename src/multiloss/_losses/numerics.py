@@ -120,33 +120,15 @@ def is_positive(xp: Namespace, array: Array) -> Array:
 
     To multiply by it is faster than a selection, which is slow where it follows no pattern.
     """
-    return xp.astype(array > 0, array.dtype)
-
-
-def minus_abs(xp: Namespace, array: Array, above: Array) -> Array:
-    """Return -|x|, with the derivative 1 at zero, given where x is positive.
-
-    That of abs() is zero there, and so would be that of log(1 + exp(-|x|)), which is 1/2.
-    """
-    return -xp.abs(array) if is_eager(xp) else (1 - 2 * above) * array
-
-
-def sigmoid(xp: Namespace, array: Array) -> Array:
-    """Return 1 / (1 + exp(-x))."""
-    # Autodiff would take the derivative s (1 - s) of the engine's from a rounded 1.
-    of_engine = getattr(xp, "sigmoid", None) if is_eager(xp) else None
-    if of_engine is not None:
-        return of_engine(array)
-    above = is_positive(xp, array)
-    small = xp.exp(minus_abs(xp, array, above))
-    return (above + (1 - above) * small) / (1 + small)
+    return xp.is_positive(array) if is_eager(xp) else xp.astype(array > 0, array.dtype)
 
 
 def times_or_zero(xp: Namespace, factor: Array, array: Array) -> Array:
     """Return a x, which is zero where a is zero and x infinite."""
-    product = factor * array
-    if certain(xp, xp.sum(product) <= xp.inf):  # none of them is NaN
-        return product
+    if is_eager(xp):
+        product = factor * array
+        if xp.all_numbers(product):
+            return product
     nothing = (factor == 0) & (xp.abs(array) == xp.inf)
     return xp.where(nothing, 0.0, factor * xp.where(nothing, 0.0, array))
 
@@ -171,8 +153,3 @@ def step(xp: Namespace, array: Array) -> Array:
 def is_eager(xp: Namespace) -> bool:
     """Tell whether numbers may be looked at, since nothing traces or differentiates them."""
     return getattr(xp, "is_eager", False)
-
-
-def certain(xp: Namespace, condition: Array) -> bool:
-    """Tell whether a condition is known to hold everywhere."""
-    return is_eager(xp) and bool(condition.all())

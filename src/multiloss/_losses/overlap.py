@@ -1,5 +1,6 @@
 """Losses of the overlap of two sets, of which each element is a member by its probability."""
 
+from functools import partial
 from typing import Any, Unpack
 
 from multiloss._call import evaluate
@@ -7,46 +8,34 @@ from multiloss._core.combinations import Combination
 from multiloss._core.loss import NOT_NEGATIVE, Loss, ParameterSpec
 from multiloss._core.sums import Factor, Sums, divided
 from multiloss._core.terms import Term
-from multiloss._losses.numerics import sigmoid
 from multiloss._losses.options import with_options
+from multiloss._losses.sigmoid import probability_of
 from multiloss._planning.options import checked_scalar
 from multiloss._typing import Array, ArrayT, Namespace, Operand, Parameter, WeightOptions
 
 
-# The sums are TP = Σ w p t, FP = Σ w p (1 - t) and FN = Σ w (1 - p) t. With p the sigmoid of y,
-# its derivative is p (1 - p), and 1 - p is the sigmoid of -y.
+# The sums are TP = Σ w p t, FP = Σ w p (1 - t) and FN = Σ w (1 - p) t.
 def _terms(*, from_logits: bool) -> tuple[Term, ...]:
-    def probability(xp: Namespace, prediction: Array) -> Array:
-        return sigmoid(xp, prediction) if from_logits else prediction
-
-    def complement(xp: Namespace, prediction: Array) -> Array:
-        return sigmoid(xp, -prediction) if from_logits else 1 - prediction
-
-    def slope(xp: Namespace, prediction: Array) -> Array:
-        return (
-            sigmoid(xp, prediction) * sigmoid(xp, -prediction)
-            if from_logits
-            else xp.ones_like(prediction)
-        )
+    probability = partial(probability_of, from_logits=from_logits)
 
     def true_positive(xp: Namespace, prediction: Array, target: Array, *_: Parameter) -> Array:
-        return probability(xp, prediction) * target
+        return probability(xp, prediction).probability(xp) * target
 
     def true_positive_slope(
         xp: Namespace, prediction: Array, target: Array, *_: Parameter
     ) -> Array:
-        return slope(xp, prediction) * target
+        return probability(xp, prediction).slope(xp) * target
 
     def false_positive(xp: Namespace, prediction: Array, target: Array, *_: Parameter) -> Array:
-        return probability(xp, prediction) * (1 - target)
+        return probability(xp, prediction).probability(xp) * (1 - target)
 
     def false_positive_slope(
         xp: Namespace, prediction: Array, target: Array, *_: Parameter
     ) -> Array:
-        return slope(xp, prediction) * (1 - target)
+        return probability(xp, prediction).slope(xp) * (1 - target)
 
     def false_negative(xp: Namespace, prediction: Array, target: Array, *_: Parameter) -> Array:
-        return complement(xp, prediction) * target
+        return probability(xp, prediction).complement(xp) * target
 
     return (
         Term(true_positive, true_positive_slope),

@@ -130,9 +130,13 @@ class InPlaceArithmetic(Arithmetic):
         slopes = function(self.xp, items.prediction, items.target, *items.parameters)
         if isinstance(slopes, Scaled):
             # Both may not be a number for what is left out.
-            slopes, factor = slopes
-            factor = self._selected(plan, items, self._weighed(plan, items, factor))
-            return Scaled(self._selected(plan, items, slopes), factor)
+            slopes, factor, divisor = slopes
+            if items.weight is None and items.where is None:
+                return Scaled(slopes, factor, divisor)
+            factor = self._weighed(plan, items, factor / divisor)
+            return Scaled(
+                self._selected(plan, items, slopes), self._selected(plan, items, factor), 1.0
+            )
         return self._selected(plan, items, self._weighed(plan, items, slopes))
 
     @staticmethod

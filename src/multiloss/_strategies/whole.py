@@ -146,8 +146,10 @@ def weighted_slopes(  # noqa: PLR0917  as in blocks
         above = beside_classes(plan, plan.loss.scale * term.slope_scale * above)  # noqa: PLW2901
         below = beside_classes(plan, below)  # noqa: PLW2901  the same, in a shape that fits
         if isinstance(slopes, Scaled):
-            slopes, factor = slopes
-            above = factor * above  # noqa: PLW2901  ditto
+            slopes, factor, divisor = slopes
+            if isinstance(above, float) and isinstance(below, int) and below:
+                above, below = above / below, None  # noqa: PLW2901  numbers before arrays
+            above = factor * above / divisor  # noqa: PLW2901  ditto
         slopes = ops.scaled_slopes(slopes, above, below, out if len(factors) == 1 else None)
         gradient = slopes if gradient is None else gradient + slopes
     return gradient

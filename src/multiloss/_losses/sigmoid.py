@@ -1,0 +1,133 @@
+"""What the losses of two classes compute with: the probability of one of them."""
+
+from typing import NamedTuple
+
+from multiloss._losses.numerics import is_eager, is_positive, times_log, times_log1p, times_or_zero
+from multiloss._typing import Array, Namespace
+
+
+class EntropyWeights(NamedTuple):
+    """What -log p and -log(1 - p) are multiplied with: A and B."""
+
+    positive: Array
+    given_negative: Array | None  # None stands for 1 - positive
+
+    def negative(self) -> Array:
+        """Return B."""
+        return 1 - self.positive if self.given_negative is None else self.given_negative
+
+    def times_sum(self, array: Array) -> Array:
+        """Return an array times A + B."""
+        if self.given_negative is None:
+            return array
+        return (self.positive + self.given_negative) * array
+
+    def of_wrong(self, above: Array) -> Array:
+        """Return B where a score is positive, and -A elsewhere."""
+        if self.given_negative is None:
+            return above - self.positive
+        return above * self.given_negative - (1 - above) * self.positive
+
+
+# With a = 1 where y > 0, and 0 elsewhere, and s = 1 / (1 + exp(|y|)), small near certainty,
+#
+#     p         = a + (1 - 2 a) s
+#     1 - p     = 1 - a - (1 - 2 a) s
+#     p (1 - p) = s (1 - s)
+#
+# and with the weights A and B of the entropy, c = B where y > 0, and -A elsewhere,
+#
+#     -A log p - B log(1 - p) = c y + (A + B) log(1 + exp(-|y|))
+#     its derivative          = c   + (A + B) (1 - 2 a) s
+#
+# Nothing cancels: where a prediction is certain and right, c is zero.
+class Sigmoid(NamedTuple):
+    """The sigmoid of scores, with the digits of its distance from certainty on either side."""
+
+    score: Array
+    above: Array  # a
+    low: Array  # -|y|
+
+    def _flip(self) -> Array:
+        return 1 - 2 * self.above
+
+    def _tail(self, xp: Namespace) -> Array:
+        """Return s."""
+        if is_eager(xp):
+            return xp.sigmoid_of_negative(self.low)
+        small = xp.exp(self.low)
+        return small / (1 + small)
+
+    def _log_sum(self, xp: Namespace) -> Array:
+        """Return log(1 + exp(-|y|))."""
+        return xp.log1p_exp(self.low) if is_eager(xp) else xp.log1p(xp.exp(self.low))
+
+    def probability(self, xp: Namespace) -> Array:
+        """Return p."""
+        return self.above + self._flip() * self._tail(xp)
+
+    def complement(self, xp: Namespace) -> Array:
+        """Return 1 - p."""
+        return (1 - self.above) - self._flip() * self._tail(xp)
+
+    def slope(self, xp: Namespace) -> Array:
+        """Return the derivative p (1 - p)."""
+        tail = self._tail(xp)
+        return tail * (1 - tail)
+
+    def softplus(self, xp: Namespace) -> Array:
+        """Return log(1 + exp(y)), which is -log(1 - p)."""
+        result = times_or_zero(xp, self.above, self.score)
+        result += self._log_sum(xp)
+        return result
+
+    def entropy(self, xp: Namespace, weights: EntropyWeights) -> Array:
+        """Return -A log p - B log(1 - p)."""
+        result = times_or_zero(xp, weights.of_wrong(self.above), self.score)
+        # In place, since autograd needs no product again.
+        result += weights.times_sum(self._log_sum(xp))
+        return result
+
+    def entropy_slope(self, xp: Namespace, weights: EntropyWeights) -> Array:
+        """Return the derivative of the entropy."""
+        result = weights.times_sum(self._flip() * self._tail(xp))
+        result += weights.of_wrong(self.above)
+        return result
+
+
+class Probability(NamedTuple):
+    """A probability that was given, with the methods of :class:`Sigmoid`."""
+
+    given: Array
+
+    def probability(self, xp: Namespace) -> Array:  # noqa: ARG002  as in Sigmoid
+        return self.given
+
+    def complement(self, xp: Namespace) -> Array:  # noqa: ARG002  ditto
+        return 1 - self.given
+
+    def slope(self, xp: Namespace) -> Array:
+        return xp.ones_like(self.given)
+
+    def entropy(self, xp: Namespace, weights: EntropyWeights) -> Array:
+        positive = times_log(xp, weights.positive, self.given)
+        return -(positive + times_log1p(xp, weights.negative(), -self.given))
+
+    def entropy_slope(self, xp: Namespace, weights: EntropyWeights) -> Array:
+        negative = times_or_zero(xp, weights.negative(), 1 / (1 - self.given))
+        return negative - times_or_zero(xp, weights.positive, 1 / self.given)
+
+
+def probability_of(xp: Namespace, prediction: Array, *, from_logits: bool) -> Sigmoid | Probability:
+    """Return the probability that a prediction stands for."""
+    return sigmoid(xp, prediction) if from_logits else Probability(prediction)
+
+
+def sigmoid(xp: Namespace, score: Array) -> Sigmoid:
+    """Return the sigmoid of scores."""
+    above = is_positive(xp, score)
+    if is_eager(xp):
+        return Sigmoid(score, above, xp.minus_abs(score))
+    # The derivative of -|y| is 1 at zero, since that of abs() is zero there, and so would be that
+    # of log(1 + exp(-|y|)), which is 1/2.
+    return Sigmoid(score, above, (1 - 2 * above) * score)
