@@ -16,22 +16,40 @@ FIRST_CALLS = {
     "JAX": "import jax.numpy as jnp; y = jnp.ones(10); t = jnp.zeros(10)",
 }
 
+# By engine and loss: N numbers, and as many that are the scores of 1000 classes.
 ARRAYS = {
-    "NumPy": "import numpy as np; y = np.ones(N, 'f4'); t = np.zeros(N, 'f4')",
-    "PyTorch": "import torch; y = torch.ones(N, requires_grad=True); t = torch.zeros(N)",
-    "JAX": "import jax.numpy as jnp; y = jnp.ones(N); t = jnp.zeros(N)",
+    ("NumPy", "mse"): "import numpy as np; y = np.ones(N, 'f4'); t = np.zeros(N, 'f4')",
+    ("PyTorch", "mse"): "import torch; y = torch.ones(N, requires_grad=True); t = torch.zeros(N)",
+    ("JAX", "mse"): "import jax.numpy as jnp; y = jnp.ones(N); t = jnp.zeros(N)",
+    ("NumPy", "cross_entropy"): (
+        "import numpy as np; y = np.ones((N // 1000, 1000), 'f4'); t = np.zeros(N // 1000, int)"
+    ),
+    ("PyTorch", "cross_entropy"): (
+        "import torch; y = torch.ones(N // 1000, 1000, requires_grad=True); "
+        "t = torch.zeros(N // 1000, dtype=int)"
+    ),
 }
 MEMORY = {
-    ("NumPy", "forward", "multiloss"): "ml.mse(y, t)",
-    ("NumPy", "forward", "np.mean((y - t)**2)"): "np.mean((y - t)**2)",
-    ("PyTorch", "forward", "multiloss"): "ml.mse(y.detach(), t)",
-    ("PyTorch", "forward", "F.mse_loss"): "torch.nn.functional.mse_loss(y.detach(), t)",
-    ("PyTorch", "forward + backward", "multiloss"): "ml.mse(y, t).backward()",
-    ("PyTorch", "forward + backward", "F.mse_loss"): (
+    ("NumPy", "mse", "forward", "multiloss"): "ml.mse(y, t)",
+    ("NumPy", "mse", "forward", "np.mean((y - t)**2)"): "np.mean((y - t)**2)",
+    ("NumPy", "cross_entropy", "forward", "multiloss"): "ml.cross_entropy(y, t)",
+    ("NumPy", "cross_entropy", "forward", "np.log(np.exp(y - max).sum())"): (
+        "np.log(np.exp(y - y.max(-1, keepdims=True)).sum(-1))"
+    ),
+    ("PyTorch", "mse", "forward", "multiloss"): "ml.mse(y.detach(), t)",
+    ("PyTorch", "mse", "forward", "F.mse_loss"): "torch.nn.functional.mse_loss(y.detach(), t)",
+    ("PyTorch", "mse", "forward + backward", "multiloss"): "ml.mse(y, t).backward()",
+    ("PyTorch", "mse", "forward + backward", "F.mse_loss"): (
         "torch.nn.functional.mse_loss(y, t).backward()"
     ),
-    ("JAX", "eager forward", "multiloss"): "ml.mse(y, t).block_until_ready()",
-    ("JAX", "eager forward", "optax"): (
+    ("PyTorch", "cross_entropy", "forward + backward", "multiloss"): (
+        "ml.cross_entropy(y, t).backward()"
+    ),
+    ("PyTorch", "cross_entropy", "forward + backward", "F.cross_entropy"): (
+        "torch.nn.functional.cross_entropy(y, t).backward()"
+    ),
+    ("JAX", "mse", "eager forward", "multiloss"): "ml.mse(y, t).block_until_ready()",
+    ("JAX", "mse", "eager forward", "optax"): (
         "__import__('optax').squared_error(y, t).mean().block_until_ready()"
     ),
 }
@@ -71,21 +89,22 @@ def first_call_seconds() -> dict[str, float]:
     }
 
 
-def peak_bytes(size: int) -> list[tuple[str, str, str, int]]:
+def peak_bytes(size: int) -> list[tuple[str, str, str, str, int]]:
     """Return the peak of memory beyond the operands, as Linux counts it for a fresh process."""
     return [
         (
             engine,
+            loss,
             work,
             name,
             int(
                 _run(f"""
                     import re, multiloss as ml
-                    N = 64
-                    {ARRAYS[engine]}
+                    N = 64_000
+                    {ARRAYS[engine, loss]}
                     {call}
                     N = {size}
-                    {ARRAYS[engine]}
+                    {ARRAYS[engine, loss]}
                     def status(key):
                         text = open("/proc/self/status").read()
                         return int(re.search(key + r":\\s+(\\d+)", text)[1])
@@ -96,7 +115,7 @@ def peak_bytes(size: int) -> list[tuple[str, str, str, int]]:
                 """)
             ),
         )
-        for (engine, work, name), call in MEMORY.items()
+        for (engine, loss, work, name), call in MEMORY.items()
     ]
 
 

@@ -33,9 +33,17 @@ def tagged(*shape: int) -> torch.Tensor:
     return tensor(*shape).as_subclass(Tagged)
 
 
-def inference(*shape: int) -> torch.Tensor:
+def labels(*shape: int) -> torch.Tensor:
+    return torch.zeros(shape, dtype=torch.int64)
+
+
+def in_inference(make: Callable[[], torch.Tensor]) -> torch.Tensor:
     with torch.inference_mode():
-        return tensor(*shape)
+        return make()
+
+
+def inference(*shape: int) -> torch.Tensor:
+    return in_inference(lambda: tensor(*shape))
 
 
 tracked = partial(tensor, tracked=True)
@@ -155,6 +163,62 @@ TORCH: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "loss without a slope": (lambda: without_slope(tracked(*NODE), tensor(*NODE)), "eager"),
     "slope of the caller": (lambda: made(tracked(*NODE), tensor(*NODE)), "eager"),
+    # Value and gradient at once.
+    "gradient": (lambda: ml.value_and_grad(ml.mse)(tensor(*SMALL), tensor(*SMALL)), "whole"),
+    "gradient, large": (
+        lambda: ml.value_and_grad(ml.mse)(tensor(*LARGE), tensor(*LARGE)),
+        "blocks",
+    ),
+    "gradient of what is tracked": (
+        lambda: ml.value_and_grad(ml.mse)(tracked(*SMALL), tensor(*SMALL)),
+        "operators",
+    ),
+    # A kernel in double precision, and what keeps it away.
+    "few vectors": (lambda: ml.cross_entropy(tracked(8, 4), labels(8)), "wide kernel"),
+    "few vectors of three axes": (
+        lambda: ml.cross_entropy(tracked(2, 8, 4), labels(2, 8)),
+        "wide kernel",
+    ),
+    "few scores": (
+        lambda: ml.binary_cross_entropy(tensor(*SMALL), tensor(*SMALL)),
+        "wide kernel",
+    ),
+    "many vectors": (lambda: ml.cross_entropy(tracked(2**11, 4), labels(2**11)), "node"),
+    "vectors in double precision": (
+        lambda: ml.cross_entropy(tensor(8, 4, dtype=torch.float64), labels(8)),
+        "whole",
+    ),
+    "no vectors": (lambda: ml.cross_entropy(tensor(0, 4), labels(0)), "whole"),
+    "vectors with a mask": (
+        lambda: ml.cross_entropy(tracked(8, 4), labels(8), where=labels(8) == 0),
+        "node",
+    ),
+    "vectors with weights": (
+        lambda: ml.cross_entropy(tracked(8, 4), labels(8), weight=tensor(8)),
+        "node",
+    ),
+    "vectors along an axis": (
+        lambda: ml.cross_entropy(tracked(2, 8, 4), labels(2, 8), axis=1),
+        "node",
+    ),
+    "weights of classes": (
+        lambda: ml.cross_entropy(tracked(8, 4), labels(8), class_weight=tensor(4)),
+        "node",
+    ),
+    "distributions": (lambda: ml.cross_entropy(tracked(8, 4), tensor(8, 4)), "node"),
+    "one label for all": (lambda: ml.cross_entropy(tracked(8, 4), 1), "node"),
+    "probabilities": (
+        lambda: ml.cross_entropy(tracked(8, 4), labels(8), from_logits=False),
+        "node",
+    ),
+    "labels of inference mode": (
+        lambda: ml.cross_entropy(tensor(8, 4), in_inference(lambda: labels(8))),
+        "whole",
+    ),
+    "tracked target of scores": (
+        lambda: ml.binary_cross_entropy(tracked(*SMALL), tracked(*SMALL)),
+        "eager",
+    ),
     # What is not eager, on a CPU and as it comes.
     "no reduction": (
         lambda: ml.mse(tensor(*SMALL), tensor(*SMALL), reduction="none"),

@@ -1,5 +1,6 @@
 """Vectors of classes beyond the sizes from which an engine changes its strategy."""
 
+import tracemalloc
 from functools import cache
 from typing import Any
 
@@ -116,3 +117,14 @@ def test_large_is_the_sum_of_its_vectors(
         rtol=rtol,
         atol=rtol * np.max(np.abs(slopes)),
     )
+
+
+def test_numpy_needs_sixteen_mebibytes_beside_large_operands() -> None:
+    prediction, target = np.ones((10_000, 1000), np.float32), np.zeros(10_000, np.int64)
+    ml.cross_entropy(prediction, target)
+    tracemalloc.start()
+    value = ml.cross_entropy(prediction, target)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert float(value) == pytest.approx(np.log(1000), rel=1e-6)
+    assert peak < 2**24

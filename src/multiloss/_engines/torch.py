@@ -33,8 +33,10 @@ from multiloss._engines.torch_private import (
     is_traced,
     is_transformed,
 )
+from multiloss._engines.torch_wide import WIDE_KERNELS
 from multiloss._strategies.arithmetic import Arithmetic, InPlaceArithmetic
 from multiloss._strategies.blocks import (
+    blocks_if_safe,
     blockwise_gradient,
     blockwise_sums,
     blockwise_value,
@@ -236,13 +238,12 @@ def _key_of(tensor: torch.Tensor) -> Any:
 
 
 def _is_eager(plan: Plan) -> bool:
-    """Tell whether the value alone is wanted, of real tensors on the CPU.
+    """Tell whether the operands are real tensors on the CPU.
 
     Nothing traces or transforms them, and the prediction is not broadcast.
     """
     return (
-        not plan.with_gradient
-        and all(each.is_plain for each in arrays_of(plan))
+        all(each.is_plain for each in arrays_of(plan))
         and all(each.device is None or each.device.type == "cpu" for each in arrays_of(plan))
         and not plan.is_complex
         and plan.prediction.shape == plan.full_shape
@@ -250,12 +251,16 @@ def _is_eager(plan: Plan) -> bool:
     )
 
 
+def _is_eager_value(plan: Plan) -> bool:
+    """Tell whether the value alone is wanted, which autograd may differentiate."""
+    return _is_eager(plan) and not plan.with_gradient
+
+
 def _has_kernel(plan: Plan) -> bool:
     """Tell whether a kernel computes the terms."""
     loss = plan.loss
     return (
-        loss.name in KERNELS
-        and not loss.is_custom
+        loss.kernel in KERNELS
         and plan.is_moderate
         and not any(plan.parameters)
         and plan.target.shape == plan.shape
@@ -264,14 +269,14 @@ def _has_kernel(plan: Plan) -> bool:
 
 
 def _by_kernel(plan: Plan, operands: Operands | Items, reduction: int) -> Array:
-    kernel = KERNELS[plan.loss.name]
+    kernel = KERNELS[plan.loss.kernel]
     return kernel(operands.prediction, operands.target, reduction, *operands.parameters)
 
 
 def _suits_kernel(plan: Plan) -> bool:
     """Tell whether a kernel takes this loss whole: one operator, and one node in the graph."""
     return (
-        _is_eager(plan)
+        _is_eager_value(plan)
         and _has_kernel(plan)
         and plan.weight is None
         and plan.where is None
@@ -313,7 +318,7 @@ def _prepares(plan: Plan) -> bool:
 
 def _suits_node(plan: Plan) -> bool:
     return (
-        _is_eager(plan)
+        _is_eager_value(plan)
         and not _tracks_other_operands(plan)
         and plan.axes != ()
         and _is_faster_as_a_node(plan)
@@ -341,9 +346,42 @@ def _kernel(plan: Plan, operands: Operands) -> Any:
     return result if is_safe(_TRACKED, result, ()) else _operators(plan, operands)
 
 
+def _suits_wide_kernel(plan: Plan) -> bool:
+    """Tell whether a kernel takes this loss whole, but has to compute in double precision."""
+    return (
+        _is_eager_value(plan)
+        and plan.loss.kernel in WIDE_KERNELS
+        and plan.dtype == torch.float32
+        and plan.weight is None
+        and plan.where is None
+        and plan.target.shape == (plan.shape if plan.has_labels else plan.full_shape)
+        and plan.has_labels == (plan.class_axis is not None)
+        and plan.axes is None
+        and not plan.keepdims
+        and 0 < math.prod(plan.full_shape) < _SHORT
+        and not _tracks_other_operands(plan)
+        and all(each.is_saveable for each in arrays_of(plan))
+    )
+
+
+def _wide_kernel(plan: Plan, operands: Operands) -> Any:
+    kernel = WIDE_KERNELS[plan.loss.kernel]
+    result = kernel(operands.prediction, operands.target, "mean" if plan.is_mean else "sum")
+    if result is not None:
+        return result.float()
+    return _node(plan, operands) if plan.prediction.is_tracked else _whole(plan, operands)
+
+
 def _blocks(plan: Plan, operands: Operands) -> Any:
-    value = _sums_in_blocks(plan, operands).value
-    return _operators(plan, operands) if value is None else value
+    if plan.with_gradient:
+        result = blocks_if_safe(_CONSTANT, plan, operands, limit=_limit(plan))
+    else:
+        result = _sums_in_blocks(plan, operands).value
+    return _operators(plan, operands) if result is None else result
+
+
+def _whole(plan: Plan, operands: Operands) -> Any:
+    return whole(_CONSTANT, plan, operands, is_measured=False)
 
 
 def _limit(plan: Plan) -> int:
@@ -467,10 +505,11 @@ class TorchEngine(Engine):
         self.keys = {**HOST_KEYS, **dict.fromkeys(_PLAIN_TYPES, _key_of)}
         self.strategies = (
             Strategy("kernel", _suits_kernel, _kernel),
+            Strategy("wide kernel", _suits_wide_kernel, _wide_kernel),
             Strategy("blocks", _suits_blocks, _blocks),
-            Strategy("whole", _suits_whole, partial(whole, _CONSTANT, is_measured=False)),
+            Strategy("whole", _suits_whole, _whole),
             Strategy("node", _suits_node, _node),
-            Strategy("eager", _is_eager, partial(whole, _TRACKED, is_measured=False)),
+            Strategy("eager", _is_eager_value, partial(whole, _TRACKED, is_measured=False)),
             Strategy("operators", always, _operators),
         )
 

@@ -8,12 +8,10 @@ from torch.autograd import forward_ad
 
 # The fused kernels of losses. The functions of torch.nn.functional call these too, after they have
 # broadcast the operands, which takes half as long as the kernel.
-KERNELS: dict[str, Callable[..., Any]] = {
+KERNELS: dict[str | None, Callable[..., Any]] = {
     name: getattr(torch._C._nn, kernel)  # noqa: SLF001
     for name, kernel in {
         "mse": "mse_loss",
-        "sse": "mse_loss",
-        "rmse": "mse_loss",
         "mae": "l1_loss",
         "huber": "huber_loss",
         "smooth_l1": "smooth_l1_loss",

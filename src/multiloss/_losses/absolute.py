@@ -36,7 +36,7 @@ def _mae_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
     return xp.sign(prediction - target)
 
 
-MAE = Loss("mae", (Term(_mae, _mae_slope),))
+MAE = Loss("mae", (Term(_mae, _mae_slope),), kernel="mae")
 
 
 @with_options

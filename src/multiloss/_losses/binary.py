@@ -68,6 +68,7 @@ def _loss(
             (prepared(partial(prepare, variant)),),
             parameters=(*variant.parameters(), *parameters),
             stand_in=1.0 if from_logits else STAND_IN,
+            kernel=name if from_logits and not variant.parameters() else None,
             options=("from_logits", weight.name, "label_smoothing", *OPTION_NAMES),
         )
 

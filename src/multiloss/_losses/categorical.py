@@ -131,6 +131,7 @@ def _loss(
         divisor=Term(partial(_divisor, variant)) if variant.has_class_weight else None,
         is_vector=True,
         stand_in=1.0 if variant.from_logits else STAND_IN,
+        kernel=name if variant.from_logits and not variant.parameters() else None,
         options=(*options, *_OPTIONS),
     )
 

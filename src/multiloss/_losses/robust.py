@@ -30,7 +30,12 @@ def _huber(xp: Namespace, prediction: Array, target: Array, delta: Parameter) ->
     return clipped * (residual - 0.5 * clipped)
 
 
-HUBER = Loss("huber", (Term(_huber, _huber_slope),), parameters=(ParameterSpec("delta", POSITIVE),))
+HUBER = Loss(
+    "huber",
+    (Term(_huber, _huber_slope),),
+    parameters=(ParameterSpec("delta", POSITIVE),),
+    kernel="huber",
+)
 
 
 @with_options
@@ -105,6 +110,7 @@ SMOOTH_L1 = Loss(
     "smooth_l1",
     (Term(_smooth_l1, _smooth_l1_slope),),
     parameters=(ParameterSpec("beta", FINITE_POSITIVE),),
+    kernel="smooth_l1",
 )
 
 

@@ -23,7 +23,13 @@ from multiloss._typing import (
 
 # value = |y - t|²
 # slope = 2 (y - t)
-MSE = Loss("mse", (square(difference),), takes_complex=True, options=(*OPTION_NAMES, "half"))
+MSE = Loss(
+    "mse",
+    (square(difference),),
+    takes_complex=True,
+    kernel="mse",
+    options=(*OPTION_NAMES, "half"),
+)
 HALF_MSE = replace(MSE, scale=0.5)
 SSE = replace(
     MSE,
@@ -169,7 +175,7 @@ def sse(
 
 
 # value = the root of the mean of |y - t|²
-RMSE = Loss("rmse", (square(difference),), ROOT, LARGEST, takes_complex=True)
+RMSE = Loss("rmse", (square(difference),), ROOT, LARGEST, takes_complex=True, kernel="mse")
 
 
 @with_options

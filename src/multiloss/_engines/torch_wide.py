@@ -1,0 +1,51 @@
+"""PyTorch's kernels of the losses of classes, for a few numbers in single precision.
+
+Near certainty the kernels lose digits: they take a difference from 1. In double precision enough
+are left for a result in single precision, unless a prediction is very certain. A node of our own
+takes twice as long, since each of its operators costs more than its work.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_SURE = 1e-8  # 1 - p, from which on 2⁻⁵³ beside it is less than half a unit of single precision
+_FAR = 16.0  # a score whose sigmoid is at this distance from 0 or 1
+
+# No label has this value. PyTorch leaves out one value, and raises for all others out of range.
+_NO_LABEL = -(2**62) - 977
+
+
+def _cross_entropy(prediction: Tensor, label: Tensor, reduction: str) -> Tensor | None:
+    logarithms = torch.log_softmax(prediction, -1, dtype=torch.float64)
+    # False for what is not a number, too.
+    if not logarithms.detach().max().item() < -_SURE:
+        return None
+    try:
+        return functional.nll_loss(
+            logarithms.flatten(0, -2) if label.ndim > 1 else logarithms,
+            (label.flatten() if label.ndim > 1 else label).long(),
+            ignore_index=_NO_LABEL,
+            reduction=reduction,
+        )
+    except IndexError:  # a label out of range
+        return None
+
+
+def _binary_cross_entropy(prediction: Tensor, target: Tensor, reduction: str) -> Tensor | None:
+    lowest, highest = torch.aminmax(prediction.detach())
+    if not (lowest.item() > -_FAR and highest.item() < _FAR):
+        return None
+    return functional.binary_cross_entropy_with_logits(
+        prediction.double(), target.double(), reduction=reduction
+    )
+
+
+# By the name of the kernel: functions of prediction, target and reduction, which return None where
+# digits would be lost.
+WIDE_KERNELS: dict[str | None, Callable[[Tensor, Tensor, str], Tensor | None]] = {
+    "cross_entropy": _cross_entropy,
+    "binary_cross_entropy": _binary_cross_entropy,
+}
