@@ -57,6 +57,7 @@ MAY_NAME_ENGINES = {
     "_engines/host.py",
     "_engines/torch.py",
     "_engines/torch_private.py",
+    "_engines/torch_wide.py",
     "_planning/operands.py",
     "testing.py",
     "torch.py",

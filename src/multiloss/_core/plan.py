@@ -4,6 +4,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from multiloss._core.loss import Loss
 from multiloss._core.sums import Axes
+from multiloss._core.terms import with_class_axis
 from multiloss._typing import Array, DType, Namespace, Parameter, Shape
 
 # What the mean of nothing is.
@@ -109,9 +110,7 @@ def _broadcast(xp: Namespace, array: Array, shape: Shape) -> Array:
 
 def beside_classes(plan: Plan, array: Any) -> Any:
     """Return what there is one of for each item in a shape that broadcasts with the slopes."""
-    if plan.class_axis is None or not len(getattr(array, "shape", ())):
-        return array
-    return array[..., None]
+    return array if plan.class_axis is None else with_class_axis(array)
 
 
 def masked(xp: Namespace, plan: Plan, items: Items) -> Items:

@@ -1,7 +1,7 @@
 """The terms of a loss: what is summed over the elements."""
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from multiloss._typing import Array, Namespace
 
@@ -19,6 +19,14 @@ class Scaled(NamedTuple):
     slopes: Array
     factor: Array | float  # with an axis of size 1 for the classes
     divisor: Array | float  # ditto
+
+
+def with_class_axis(value: Any) -> Any:
+    """Return what there is one of for each item in a shape that broadcasts with its classes."""
+    # A number that a compiler traces has no shape.
+    if value is None or isinstance(value, (int, float)) or not len(value.shape):
+        return value
+    return value[..., None]
 
 
 class Term(NamedTuple):

@@ -7,8 +7,7 @@ from typing import NamedTuple, Unpack
 from multiloss._call import evaluate
 from multiloss._core.loss import FRACTION, NOT_NEGATIVE, Loss, ParameterSpec
 from multiloss._core.terms import Prepared, prepared
-from multiloss._losses.classes import focused
-from multiloss._losses.numerics import times_or_zero
+from multiloss._losses.numerics import modulating_factor, times_or_zero
 from multiloss._losses.options import is_given, with_options
 from multiloss._losses.sigmoid import EntropyWeights, probability_of
 from multiloss._losses.variants import GAMMA, SMOOTHING, STAND_IN, chosen, smoothed, variants
@@ -166,13 +165,13 @@ def _binary_focal(
     weights = variant.weights(target, parameters)
     p = probability_of(xp, prediction, from_logits=variant.from_logits)
     entropy = p.entropy(xp, weights)
-    doubt = target * p.complement(xp) + (1 - target) * p.probability(xp)
-    power = focused(xp, doubt, gamma)
+    complement = target * p.complement(xp) + (1 - target) * p.probability(xp)
+    power = modulating_factor(xp, complement, gamma)
 
     def slope() -> Array:
-        ratio = entropy / xp.where(doubt == 0, 1.0, doubt)
-        of_doubt = gamma * (1 - 2 * target) * p.slope(xp)
-        return power * (p.entropy_slope(xp, weights) + times_or_zero(xp, of_doubt, ratio))
+        ratio = entropy / xp.where(complement == 0, 1.0, complement)
+        of_complement = gamma * (1 - 2 * target) * p.slope(xp)
+        return power * (p.entropy_slope(xp, weights) + times_or_zero(xp, of_complement, ratio))
 
     return lambda: power * entropy, slope
 

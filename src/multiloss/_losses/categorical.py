@@ -7,19 +7,17 @@ from typing import NamedTuple, Unpack
 
 from multiloss._call import evaluate
 from multiloss._core.loss import NOT_NEGATIVE, Loss, ParameterSpec
-from multiloss._core.terms import Prepared, Term, prepared
+from multiloss._core.terms import Prepared, Term, prepared, with_class_axis
 from multiloss._losses.classes import (
     Probabilities,
     Softmax,
     at_label,
     checked_label,
     distribution,
-    focused,
     has_labels,
-    of_vectors,
     probabilities,
 )
-from multiloss._losses.numerics import times_log, times_or_zero
+from multiloss._losses.numerics import modulating_factor, times_log, times_or_zero
 from multiloss._losses.options import with_options
 from multiloss._losses.variants import GAMMA, SMOOTHING, STAND_IN, chosen, smoothed, variants
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
@@ -51,7 +49,7 @@ class _Variant(NamedTuple):
         target = distribution(xp, prediction, target)
         if not self.is_smoothed:
             return target
-        smoothing = of_vectors(parameters[self.has_class_weight])
+        smoothing = with_class_axis(parameters[self.has_class_weight])
         return smoothed(target, smoothing, target.shape[-1])
 
     def weighted_target(self, target: Array, parameters: tuple[Parameter, ...]) -> Array:
@@ -250,14 +248,14 @@ def _focal(
     weight = variant.weighted_target(target, tuple(given))
     p = variant.probabilities(xp, prediction)
     entropy = xp.sum(p.entropy(xp, weight), axis=-1)
-    doubt = xp.sum(target * p.complement(xp), axis=-1)
-    power = focused(xp, doubt, gamma)
+    complement = xp.sum(target * p.complement(xp), axis=-1)
+    power = modulating_factor(xp, complement, gamma)
 
     def slope() -> Array:
-        ratio = of_vectors(entropy / xp.where(doubt == 0, 1.0, doubt))
-        of_doubt = of_vectors(gamma) * p.chained(xp, -target)
-        slopes = p.entropy_slope(xp, weight) + times_or_zero(xp, of_doubt, ratio)
-        return of_vectors(power) * slopes
+        ratio = with_class_axis(entropy / xp.where(complement == 0, 1.0, complement))
+        of_complement = with_class_axis(gamma) * p.vjp(xp, -target)
+        slopes = p.entropy_slope(xp, weight) + times_or_zero(xp, of_complement, ratio)
+        return with_class_axis(power) * slopes
 
     return lambda: power * entropy, slope
 
@@ -444,7 +442,7 @@ def _jensen_shannon(variant: _Variant, xp: Namespace, prediction: Array, target:
 
     def slope() -> Array:
         far = xp.log(xp.where(is_near, 1.0, 2 * probability / xp.where(is_near, 1.0, total)))
-        return p.chained(xp, 0.5 * xp.where(is_near, xp.log1p(share), far))
+        return p.vjp(xp, 0.5 * xp.where(is_near, xp.log1p(share), far))
 
     return value, slope
 
@@ -517,7 +515,7 @@ def _brier(variant: _Variant, xp: Namespace, prediction: Array, target: Array) -
     residual = p.residual(xp, target)
     return (
         lambda: xp.sum(residual * residual, axis=-1),
-        lambda: p.chained(xp, 2 * residual),
+        lambda: p.vjp(xp, 2 * residual),
     )
 
 

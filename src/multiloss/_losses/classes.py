@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from multiloss._core.terms import Scaled
 from multiloss._losses.numerics import constant, is_eager, times_log, times_or_zero
-from multiloss._typing import Array, Namespace, Parameter
+from multiloss._typing import Array, Namespace
 
 
 def has_labels(prediction: Array, target: Array) -> bool:
@@ -60,20 +60,6 @@ def distribution(xp: Namespace, prediction: Array, target: Array) -> Array:
     if one is None:
         return with_label(xp, zeros, label, 1.0)
     return with_label(xp, one * zeros, label, one)
-
-
-def of_vectors(parameter: Parameter) -> Parameter:
-    """Return what each vector may have its own of, in a shape that meets the classes."""
-    # A number that a compiler traces has no shape.
-    if isinstance(parameter, float) or not len(parameter.shape):
-        return parameter
-    return parameter[..., None]
-
-
-def focused(xp: Namespace, doubt: Array, gamma: Parameter) -> Array:
-    """Return q^γ; a constant where q vanishes, since the derivative there may be infinite."""
-    nothing = doubt < xp.finfo(doubt.dtype).smallest_normal
-    return xp.where(nothing, xp.zeros_like(doubt) ** gamma, xp.where(nothing, 1.0, doubt) ** gamma)
 
 
 # With m the largest score, and r a class to which the others are compared,
@@ -160,7 +146,7 @@ class Softmax(NamedTuple):
     # ∂p_c / ∂x_j = p_c (1 - p_c) for j = c and -p_c p_j else, so that the slope is
     #
     #     p_j (g_j - Σ_c p_c g_c),   for r:   p_r (g_r (1 - p_r) - Σ over c ≠ r of p_c g_c)
-    def chained(self, xp: Namespace, slopes: Array) -> Array:
+    def vjp(self, xp: Namespace, slopes: Array) -> Array:
         """Return the derivative with respect to the scores, given that with respect to p."""
         others, of_label = self.others / self.total, self.own / self.total
         own_slope = at_label(xp, slopes, self.label)
@@ -200,7 +186,7 @@ class Probabilities(NamedTuple):
     def entropy_slope(self, xp: Namespace, weight: Array) -> Array:
         return times_or_zero(xp, -weight, 1 / self.given)
 
-    def chained(self, xp: Namespace, slopes: Array) -> Array:  # noqa: ARG002  ditto
+    def vjp(self, xp: Namespace, slopes: Array) -> Array:  # noqa: ARG002  ditto
         return slopes
 
 

@@ -4,12 +4,11 @@ from typing import Unpack
 
 from multiloss._call import evaluate
 from multiloss._core.loss import NOT_NEGATIVE, Loss, ParameterSpec
-from multiloss._core.terms import Prepared, Term, prepared
+from multiloss._core.terms import Prepared, Term, prepared, with_class_axis
 from multiloss._losses.classes import (
     at_label,
     checked_label,
     has_labels,
-    of_vectors,
     with_label,
 )
 from multiloss._losses.numerics import step
@@ -274,7 +273,7 @@ def _multiclass_hinge(
     label, one = checked_label(xp, prediction, target)
     others = with_label(xp, 1.0 * prediction, label, -xp.inf)  # of a copy, to write to
     best = xp.max(others, axis=-1, keepdims=True)
-    violation = of_vectors(margin) + (best - at_label(xp, prediction, label))
+    violation = with_class_axis(margin) + (best - at_label(xp, prediction, label))
     violation = violation if one is None else violation * one
 
     def slope() -> Array:

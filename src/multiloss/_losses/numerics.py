@@ -145,6 +145,14 @@ def times_log1p(xp: Namespace, factor: Array, array: Array) -> Array:
     return factor * xp.log1p(xp.where(nothing, 0.0, array))
 
 
+def modulating_factor(xp: Namespace, complement: Array, gamma: Parameter) -> Array:
+    """Return q^γ; a constant where q vanishes, since the derivative there may be infinite."""
+    nothing = complement < xp.finfo(complement.dtype).smallest_normal
+    return xp.where(
+        nothing, xp.zeros_like(complement) ** gamma, xp.where(nothing, 1.0, complement) ** gamma
+    )
+
+
 def step(xp: Namespace, array: Array) -> Array:
     """Return 1 for positive numbers, NaN for NaN, and 0 for others."""
     return xp.sign(xp.clip(array, 0.0, None))

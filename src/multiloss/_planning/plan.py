@@ -108,12 +108,13 @@ def _plan_of(
     dtype = working_dtype(engine, prediction, prediction if has_labels else target)
     per_class = {each.name for each in loss.parameters if each.is_per_class}
     for role, metadata in operands.items():
+        if role in {"prediction", "target"}:
+            continue
         if role in per_class:
             _check_per_class(role, metadata.shape, full_shape[-1])
-        elif role not in {"prediction", "target"}:
+        else:
             _check_shape(role, metadata.shape, shape)
-        if role not in {"prediction", "target"}:
-            dtype = _promoted_by(engine, dtype, role, metadata)
+        dtype = _promoted_by(engine, dtype, role, metadata)
     real = real_counterpart(engine, dtype)
     if dtype != real and not loss.takes_complex:
         raise TypeError(f"{loss.name} of complex numbers is not defined; pass real ones")
