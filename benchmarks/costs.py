@@ -6,7 +6,7 @@ import subprocess
 import sys
 import textwrap
 
-ROUNDS = 9
+ROUNDS, MEMORY_ROUNDS = 9, 3
 
 IMPORTS = {"numpy": "import numpy", "multiloss": "import multiloss"}
 
@@ -90,15 +90,16 @@ def first_call_seconds() -> dict[str, float]:
 
 
 def peak_bytes(size: int) -> list[tuple[str, str, str, str, int]]:
-    """Return the peak of memory beyond the operands, as Linux counts it for a fresh process."""
+    """Return the median peak of memory beyond the operands, as Linux counts it for a process."""
     return [
         (
             engine,
             loss,
             work,
             name,
-            int(
-                _run(f"""
+            statistics.median_low(
+                int(
+                    _run(f"""
                     import re, multiloss as ml
                     N = 64_000
                     {ARRAYS[engine, loss]}
@@ -113,6 +114,8 @@ def peak_bytes(size: int) -> list[tuple[str, str, str, str, int]]:
                     {call}
                     print((status("VmHWM") - before) * 1024)
                 """)
+                )
+                for _ in range(MEMORY_ROUNDS)
             ),
         )
         for (engine, loss, work, name), call in MEMORY.items()
