@@ -18,7 +18,7 @@ from workload import OURS, Family, Workload, classification, family, operands
 
 
 def workloads(*, quick: bool) -> Iterator[Workload]:
-    """Yield the mean squared error and its gradient, eager and jitted."""
+    """Yield the mean squared error and its gradient, and then the other losses."""
     dot = "jnp.dot(y, t)"
     works: dict[str, dict[str, Any]] = {
         "eager forward": {OURS: ml.mse, "optax": _optax, "keras": _keras},
@@ -61,15 +61,13 @@ def _classification(*, quick: bool) -> Iterator[Workload]:
     }
     for each in classification(quick=quick):
         y, t = jnp.asarray(each.prediction), jnp.asarray(each.target)
-        if each.loss == "binary_cross_entropy":
-            t = t.astype(y.dtype)
-        for work, prepared in works.items():
+        for work, transform in works.items():
             calls = {
-                name: partial(_wait, prepared(loss), y, t)
+                name: partial(_wait, transform(loss), y, t)
                 for name, loss in losses[each.loss].items()
             }
-            name = f"{work}, {each.where}"
-            yield Workload("JAX", name, "float32", y.size, calls, loss=each.loss)
+            case = f"{work}, {each.case}"
+            yield Workload("JAX", case, "float32", y.size, calls, loss=each.loss)
 
 
 def _one_liner(y: Any, t: Any) -> Any:

@@ -14,9 +14,11 @@ import multiloss as ml
 from timing import Call
 from workload import OURS, Family, Optional, Workload, classification, family, operands, options
 
+MOST_ROWS = 10_000  # of scikit-learn, whose call takes seconds beyond
+
 
 def workloads(*, quick: bool) -> Iterator[Workload]:
-    """Yield the mean squared error, and its gradient."""
+    """Yield the mean squared error and its gradient, and then the other losses."""
     for dtype, size, y, t in operands(quick=quick):
         yield Workload(
             "NumPy",
@@ -55,30 +57,22 @@ def _classification(*, quick: bool) -> Iterator[Workload]:
                 OURS: partial(ml.cross_entropy, y, t),
                 "np.log(np.exp(y - max).sum())": partial(_cross_entropy, y, t),
             }
-            probability = scipy.special.softmax(y.astype(float), -1)
+            probability, classes = scipy.special.softmax(y.astype(float), -1), y.shape[-1]
         else:
-            t = t.astype(y.dtype)
             calls = {
                 OURS: partial(ml.binary_cross_entropy, y, t),
                 "np.log1p(np.exp(-np.abs(y)))": partial(_binary_cross_entropy, y, t),
             }
-            probability = scipy.special.expit(y.astype(float))
-        yield Workload("NumPy", f"forward, {each.where}", "float32", y.size, calls, loss=each.loss)
-        # Beyond, a call takes seconds.
+            probability, classes = scipy.special.expit(y.astype(float)), 2
+        yield Workload("NumPy", f"forward, {each.case}", "float32", y.size, calls, loss=each.loss)
         if len(t) <= MOST_ROWS:
             ours = getattr(ml, each.loss)
             calls = {
                 OURS: partial(ours, probability, t, from_logits=False),
-                "sklearn": partial(
-                    sklearn.metrics.log_loss, t, probability, labels=range(max(2, y[0].size))
-                ),
+                "sklearn": partial(sklearn.metrics.log_loss, t, probability, labels=range(classes)),
             }
-            work = f"forward of probabilities, {each.where}"
+            work = f"forward of probabilities, {each.case}"
             yield Workload("NumPy", work, "float64", y.size, calls, loss=each.loss)
-
-
-# A call of scikit-learn takes seconds beyond.
-MOST_ROWS = 10_000
 
 
 def _cross_entropy(y: Any, t: Any) -> Any:

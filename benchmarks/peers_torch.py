@@ -21,7 +21,7 @@ from workload import OURS, Family, Optional, Workload, classification, family, o
 
 
 def workloads(*, quick: bool) -> Iterator[Workload]:
-    """Yield the mean squared error, and its back-propagation, eager and compiled."""
+    """Yield the mean squared error and its back-propagation, and then the other losses."""
     for dtype, size, y_host, t_host in operands(quick=quick):
         y, t = (torch.from_numpy(each.reshape(-1, 1)) for each in (y_host, t_host))
         yield Workload(
@@ -79,17 +79,14 @@ def _classification(*, quick: bool) -> Iterator[Workload]:
     }
     for each in classification(quick=quick):
         y, t = torch.from_numpy(each.prediction), torch.from_numpy(each.target)
-        if each.loss == "binary_cross_entropy":
-            t = t.float()
-        work, size = f"{{}}, {each.where}", y.numel()
         calls: dict[str, Call]
         calls = {name: partial(loss, y, t) for name, loss in losses[each.loss].items()}
-        forward = work.format("forward")
-        yield Workload("PyTorch", forward, "float32", size, calls, loss=each.loss)
+        work, size = f"forward, {each.case}", y.numel()
+        yield Workload("PyTorch", work, "float32", size, calls, loss=each.loss)
         y = y.clone().requires_grad_()
         calls = {name: partial(_backward, loss, y, t) for name, loss in losses[each.loss].items()}
-        both = work.format("forward + backward")
-        yield Workload("PyTorch", both, "float32", size, calls, loss=each.loss)
+        work = f"forward + backward, {each.case}"
+        yield Workload("PyTorch", work, "float32", size, calls, loss=each.loss)
 
 
 def _options(given: Optional) -> dict[str, dict[str, Call]]:

@@ -103,8 +103,8 @@ def _cost_lines(costs: dict[str, Any]) -> list[str]:
     lines += [f"| {name} | {s * 1e3:.1f} |" for name, s in costs["first_call_seconds"].items()]
     lines += [
         "",
-        "Peak memory beyond the operands, 10,000,000 float32 elements, of cross_entropy those of",
-        "1000 classes (an operand has 38 MiB, and so has a gradient):",
+        "Peak memory beyond the operands, of 10,000,000 float32 elements (38 MiB, as much as their",
+        "gradient), for cross_entropy 10,000 vectors of 1000 classes:",
         "",
         "| engine | loss | work | call | MiB |",
         "|---|---|---|---|---:|",

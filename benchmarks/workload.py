@@ -18,6 +18,7 @@ DTYPES = ("float32", "float64")
 FAMILY_SIZES = (100, 10_000_000)
 OPTION_SIZES = (64, 1_000, 10_000, 100_000)
 
+# Vectors, and classes.
 CLASS_SHAPES = ((64, 10), (4096, 10), (16_384, 1000), (2048, 32_000))
 BINARY_SIZES = (64, 10_000_000)
 
@@ -84,24 +85,23 @@ def family(
             yield Workload(engine, "forward", "float32", size, calls, loss=loss)
 
 
-class Classified(NamedTuple):
-    """What a loss of classification is measured with, in NumPy: single precision, and labels."""
+class Classification(NamedTuple):
+    """What a loss of classification is measured with, in NumPy and in single precision."""
 
     loss: str
-    where: str  # in the table
+    case: str  # as the table names it
     prediction: Any
     target: Any
 
 
-def classification(*, quick: bool) -> Iterator[Classified]:
-    """Yield logits with the labels of their vectors, and those of two classes."""
+def classification(*, quick: bool) -> Iterator[Classification]:
+    """Yield logits and labels: of vectors of classes, then of two classes."""
     rng = np.random.default_rng(0)
     for vectors, classes in CLASS_SHAPES[:1] if quick else CLASS_SHAPES:
         prediction = rng.standard_normal((vectors, classes), dtype="float32")
         target = rng.integers(0, classes, vectors)
-        yield Classified("cross_entropy", f"{vectors} × {classes}", prediction, target)
+        yield Classification("cross_entropy", f"{vectors} × {classes}", prediction, target)
     for size in BINARY_SIZES[:1] if quick else BINARY_SIZES:
         prediction = rng.standard_normal(size, dtype="float32")
-        yield Classified(
-            "binary_cross_entropy", "two classes", prediction, rng.integers(0, 2, size)
-        )
+        target = rng.integers(0, 2, size).astype("float32")
+        yield Classification("binary_cross_entropy", "two classes", prediction, target)

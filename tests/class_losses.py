@@ -102,11 +102,11 @@ def cross_entropy(
     gamma: float = 0.0,
 ) -> Any:
     p, t = of(y), smoothed(t, smoothing)
-    doubt = 1 - sum(each * q for each, q in zip(t, p, strict=True))
+    complement = 1 - sum(each * q for each, q in zip(t, p, strict=True))
     entropy = sum(
         -w * each * mp.log(q) for w, each, q in zip(weight, t, p, strict=False) if each * w
     )
-    return doubt**gamma * entropy if gamma else entropy
+    return complement**gamma * entropy if gamma else entropy
 
 
 def kl_divergence(y: Vector, t: Vector, *, of: Any = softmax) -> Any:

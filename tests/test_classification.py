@@ -62,6 +62,25 @@ def test_definition_and_slope(engine: Library, name: str) -> None:
     close(engine, LOSSES[name].function(*operands(engine, name)), expected(name)[0])
 
 
+@pytest.mark.slow
+@every
+def test_broadcasting(engine: Library, name: str) -> None:
+    prediction, target = LOSSES[name].operands()
+    prediction = prediction[:1] if LOSSES[name].is_vector else prediction[:, :1]
+    # The same prediction for all, repeated by hand, whose gradients add up.
+    shape = (4, 3)
+    repeated = engine.array(np.broadcast_to(prediction, shape).copy())
+    value, gradient = ml.value_and_grad(LOSSES[name].function)(
+        repeated, target_of(engine, name, target)
+    )
+    axis = 0 if LOSSES[name].is_vector else 1
+    total = engine.numpy(gradient).sum(axis=axis, keepdims=True)
+    found = ml.value_and_grad(LOSSES[name].function)(
+        engine.array(prediction), target_of(engine, name, target), broadcast=True
+    )
+    check(engine, found, (engine.numpy(value), total))
+
+
 @every
 def test_weights_and_masks_of_the_items(engine: Library, name: str) -> None:
     weight, mask = WEIGHTS[ndim(name)], MASKS[ndim(name)]

@@ -20,7 +20,7 @@ DISTANCES = [0.0, 1.0, 8.0, 15.0, 15.875, 16.125, 18.0, 18.875, 19.25, 25.0, 60.
 
 
 def differentiated(loss: Any, prediction: Any, target: Any, **options: Any) -> tuple[Any, Any]:
-    """Return the loss and its gradient by back-propagation."""
+    """Return the loss and its gradient, as the strategy of wide kernels computes them."""
     y = torch.tensor(prediction, dtype=torch.float32, requires_grad=True)
     with strategies_of(ENGINES["torch"]()) as found:
         value = loss(y, torch.as_tensor(target), **options)

@@ -63,7 +63,7 @@ class Loss:
     takes_signs: bool = False  # whether booleans stand for -1 and 1
     takes_complex: bool = False
     stand_in: float = 1.0  # for what is masked, in prediction and target
-    kernel: str | None = None  # that computes it, where an engine has one of this name
+    kernel: str | None = None  # that computes its terms, where an engine has one of this name
     is_custom: bool = False  # whether the slope is the caller's word: autodiff goes by the value
     options: tuple[str, ...] = OPTION_NAMES  # its keywords but for the parameters
     # What was decided about earlier calls; it goes when the loss goes.

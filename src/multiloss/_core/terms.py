@@ -1,4 +1,4 @@
-"""The terms of a loss: what is summed over the elements."""
+"""The terms of a loss: what is summed over the items."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
@@ -17,8 +17,8 @@ class Scaled(NamedTuple):
     """
 
     slopes: Array
-    factor: Array | float  # with an axis of size 1 for the classes
-    divisor: Array | float  # ditto
+    above: Array | float  # with an axis of size 1 for the classes
+    below: Array | float  # ditto
 
 
 def with_class_axis(value: Any) -> Any:
@@ -30,7 +30,7 @@ def with_class_axis(value: Any) -> Any:
 
 
 class Term(NamedTuple):
-    """A function of one element, and its derivative with respect to the prediction.
+    """A function of one item, and its derivative with respect to the prediction.
 
     All return new arrays: what runs them may go on in place.
     """

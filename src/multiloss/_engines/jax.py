@@ -17,6 +17,28 @@ from multiloss._strategies.arithmetic import Arithmetic
 from multiloss._strategies.whole import whole
 from multiloss._typing import Array, DType, Namespace, Parameter
 
+_FEW_CLASSES = 64  # of which a comparison is faster than arithmetic
+
+
+# Of many classes by arithmetic: a comparison keeps XLA from vectorizing a reduction, which then
+# takes three times as long. The square of the distance from the label is 0 for itself, and at least
+# 1 for all others.
+@jax.custom_jvp
+def _exp_of_others(shifted: Array, label: Array) -> Array:
+    result = jnp.exp(jnp.minimum(shifted, 0.0))
+    if shifted.shape[-1] < _FEW_CLASSES:
+        return jnp.where(jnp.arange(shifted.shape[-1]) == label, 0.0, result)
+    classes = jnp.arange(shifted.shape[-1], dtype=shifted.dtype)
+    distance = classes - label.astype(shifted.dtype)
+    return result * jnp.minimum(distance * distance, 1.0)
+
+
+# The derivative of minimum() would be half of this for the largest score, which is at its bound.
+@_exp_of_others.defjvp
+def _exp_of_others_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> Any:
+    result = _exp_of_others(*primals)
+    return result, result * tangents[0]
+
 
 class _Namespace:
     """``jax.numpy``, but for the derivative of abs() at zero, which is zero as in PyTorch."""
@@ -35,35 +57,10 @@ class _Namespace:
     # Beyond the standard, for the losses of classes.
     stop_gradient = staticmethod(jax.lax.stop_gradient)
 
-    @staticmethod
-    def exp_of_others(shifted: Array, label: Array) -> Array:
-        return _exp_of_others(shifted, label)
+    exp_of_others = staticmethod(_exp_of_others)
 
 
 _xp = _Namespace()
-
-
-_FEW_CLASSES = 64
-
-
-# Of many classes by arithmetic: a comparison keeps XLA from making vectors of a reduction, which
-# then takes three times as long. The square of the distance from the label is 0 for itself, and at
-# least 1 for all others.
-@jax.custom_jvp
-def _exp_of_others(shifted: Array, label: Array) -> Array:
-    result = jnp.exp(jnp.minimum(shifted, 0.0))
-    if shifted.shape[-1] < _FEW_CLASSES:
-        return jnp.where(jnp.arange(shifted.shape[-1]) == label, 0.0, result)
-    classes = jnp.arange(shifted.shape[-1], dtype=shifted.dtype)
-    distance = classes - label.astype(shifted.dtype)
-    return result * jnp.minimum(distance * distance, 1.0)
-
-
-# That of minimum() would be half of this for the largest score, which is at its bound.
-@_exp_of_others.defjvp
-def _exp_of_others_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> Any:
-    result = _exp_of_others(*primals)
-    return result, result * tangents[0]
 
 
 _ARITHMETIC = Arithmetic(_xp)

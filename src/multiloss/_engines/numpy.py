@@ -157,6 +157,7 @@ def _is_positive(array: Array) -> Array:
     return (array > 0).astype(array.dtype)
 
 
+# Without axes a result is a scalar, which cannot be written to.
 def _minus_abs(array: Array) -> Array:
     result = np.abs(array)
     return np.negative(result, out=result if result.ndim else None)
@@ -183,7 +184,7 @@ def _all_indices(label: Array, classes: int) -> bool:
     return not label.size or bool(np.maximum.reduce(label.view(np.uintp), axis=None) < classes)
 
 
-# NumPy, and what the losses of classes compute with beyond the standard, in place.
+# NumPy, and what the losses of classification compute with beyond the standard, in place.
 xp: Any = ModuleType(np.__name__)
 vars(xp).update(
     vars(np),

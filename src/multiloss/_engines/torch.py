@@ -54,7 +54,7 @@ def _sign(tensor: torch.Tensor) -> torch.Tensor:
     return torch.maximum(torch.sign(tensor), torch.clamp(tensor.detach(), max=-1.0))
 
 
-# What the losses of classes compute with beyond the standard.
+# What the losses of classification compute with beyond the standard.
 def _put_at_label(tensor: torch.Tensor, label: torch.Tensor, value: Any) -> torch.Tensor:
     return tensor.scatter(-1, label, value)
 
@@ -67,6 +67,7 @@ _SHORT_VECTOR = 32  # of which PyTorch's softmax takes longer than its parts
 
 
 def _exponentials(scores: torch.Tensor) -> torch.Tensor:
+    """Return exp(x - m) for the largest score m, or a multiple of that."""
     if scores.shape[-1] < _SHORT_VECTOR:
         return (scores - scores.amax(-1, keepdim=True)).exp_()
     return torch.softmax(scores, -1)
@@ -98,7 +99,7 @@ def _log1p_exp(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _all_numbers(tensor: torch.Tensor) -> bool:
-    """Tell whether nothing is NaN; not so, perhaps, where something is infinite."""
+    """Tell whether nothing is NaN; infinities of both signs count as NaN."""
     return not math.isnan(tensor.sum().item())
 
 
@@ -135,6 +136,7 @@ vars(xp_in_place).update(
 )
 
 _SHORT = 2**13  # elements; a longer product loses digits, and waits for threads
+_FEW = 2**13  # numbers up to which a kernel in double precision is faster than a node
 _ONE_NODE = 2**15  # elements from which on a single node of the graph is faster than operators
 _WHOLE_BYTES = 2**23  # up to which temporaries of an operand's size stay in the cache
 _BLOCK_BYTES = 2**20  # beyond, of each operand and each temporary of a block
@@ -252,7 +254,10 @@ def _is_eager(plan: Plan) -> bool:
 
 
 def _is_eager_value(plan: Plan) -> bool:
-    """Tell whether the value alone is wanted, which autograd may differentiate."""
+    """Tell whether the operands are eager, and the value alone is wanted.
+
+    Autograd may differentiate it.
+    """
     return _is_eager(plan) and not plan.with_gradient
 
 
@@ -307,8 +312,9 @@ def _is_large(plan: Plan) -> bool:
 
 def _is_faster_as_a_node(plan: Plan) -> bool:
     # Those that prepare have dozens of operators, of which each would be a node of its own.
-    is_long = math.prod(plan.full_shape) >= _ONE_NODE or _prepares(plan)
-    return _is_large(plan) or (is_long and not _has_kernel(plan))
+    if _is_large(plan) or _prepares(plan):
+        return True
+    return math.prod(plan.full_shape) >= _ONE_NODE and not _has_kernel(plan)
 
 
 def _prepares(plan: Plan) -> bool:
@@ -354,11 +360,12 @@ def _suits_wide_kernel(plan: Plan) -> bool:
         and plan.dtype == torch.float32
         and plan.weight is None
         and plan.where is None
-        and plan.target.shape == (plan.shape if plan.has_labels else plan.full_shape)
+        and plan.target.shape == plan.shape
+        # Labels or elements, no distributions.
         and plan.has_labels == (plan.class_axis is not None)
         and plan.axes is None
         and not plan.keepdims
-        and 0 < math.prod(plan.full_shape) < _SHORT
+        and 0 < math.prod(plan.full_shape) < _FEW
         and not _tracks_other_operands(plan)
         and all(each.is_saveable for each in arrays_of(plan))
     )

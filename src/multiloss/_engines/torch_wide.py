@@ -1,4 +1,4 @@
-"""PyTorch's kernels of the losses of classes, for a few numbers in single precision.
+"""PyTorch's kernels of the cross-entropies, for a few numbers in single precision.
 
 Near certainty the kernels lose digits: they take a difference from 1. In double precision enough
 are left for a result in single precision, unless a prediction is very certain. A node of our own
@@ -12,21 +12,22 @@ from torch import Tensor
 from torch.nn import functional
 
 _SURE = 1e-8  # 1 - p, from which on 2⁻⁵³ beside it is less than half a unit of single precision
-_FAR = 16.0  # a score whose sigmoid is at this distance from 0 or 1
+_FAR = 16.0  # the same for |y|, which is subtracted: 16 · 2⁻⁵³ beside exp(-16)
 
-# No label has this value. PyTorch leaves out one value, and raises for all others out of range.
+# PyTorch leaves out one label, by default -100, and raises for all others that are out of range.
+# This one is as unlikely as any.
 _NO_LABEL = -(2**62) - 977
 
 
 def _cross_entropy(prediction: Tensor, label: Tensor, reduction: str) -> Tensor | None:
     logarithms = torch.log_softmax(prediction, -1, dtype=torch.float64)
-    # False for what is not a number, too.
+    # Negated, so that NaN gives None too.
     if not logarithms.detach().max().item() < -_SURE:
         return None
     try:
         return functional.nll_loss(
-            logarithms.flatten(0, -2) if label.ndim > 1 else logarithms,
-            (label.flatten() if label.ndim > 1 else label).long(),
+            logarithms.reshape(-1, logarithms.shape[-1]),
+            label.reshape(-1).long(),
             ignore_index=_NO_LABEL,
             reduction=reduction,
         )
@@ -44,7 +45,7 @@ def _binary_cross_entropy(prediction: Tensor, target: Tensor, reduction: str) ->
 
 
 # By the name of the kernel: functions of prediction, target and reduction, which return None where
-# digits would be lost.
+# digits would be lost, or a label is out of range.
 WIDE_KERNELS: dict[str | None, Callable[[Tensor, Tensor, str], Tensor | None]] = {
     "cross_entropy": _cross_entropy,
     "binary_cross_entropy": _binary_cross_entropy,

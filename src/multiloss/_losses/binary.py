@@ -62,12 +62,13 @@ def _loss(
 
     def loss(from_logits: bool, is_weighted: bool, is_smoothed: bool) -> Loss:  # noqa: FBT001
         variant = _Variant(from_logits, weight if is_weighted else None, is_smoothed)
+        specs = (*variant.parameters(), *parameters)
         return Loss(
             name,
             (prepared(partial(prepare, variant)),),
-            parameters=(*variant.parameters(), *parameters),
+            parameters=specs,
             stand_in=1.0 if from_logits else STAND_IN,
-            kernel=name if from_logits and not variant.parameters() else None,
+            kernel=name if from_logits and not specs else None,
             options=("from_logits", weight.name, "label_smoothing", *OPTION_NAMES),
         )
 

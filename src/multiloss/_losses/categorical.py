@@ -1,6 +1,5 @@
 """Losses of the probabilities of classes, of which one is right, or each has its share."""
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, Unpack
@@ -15,6 +14,7 @@ from multiloss._losses.classes import (
     checked_label,
     distribution,
     has_labels,
+    marked,
     probabilities,
 )
 from multiloss._losses.numerics import modulating_factor, times_log, times_or_zero
@@ -96,12 +96,10 @@ def _cross_entropy_of_label(
     weight = variant.weight_of_label(xp, prediction, label, parameters)
     p = variant.probabilities(xp, prediction, label)
 
-    def value() -> Array:
-        result = p.entropy_of_label(xp, weight)
-        return (result if one is None else result * one)[..., 0]
-
-    factors = [factor for factor in (weight, one) if factor is not None]
-    return value, lambda: p.slope_of_label(xp, math.prod(factors, start=1.0))
+    return (
+        lambda: marked(p.entropy_of_label(xp, weight), one)[..., 0],
+        lambda: p.slope_of_label(xp, marked(1.0 if weight is None else weight, one)),
+    )
 
 
 def _divisor(
@@ -110,7 +108,7 @@ def _divisor(
     if has_labels(prediction, target):
         label, one = checked_label(xp, prediction, target)
         weight: Array = variant.weight_of_label(xp, prediction, label, parameters)
-        return (weight if one is None else weight * one)[..., 0]
+        return marked(weight, one)[..., 0]
     return xp.sum(variant.weighted_target(target, parameters), axis=-1)
 
 
@@ -122,14 +120,15 @@ def _loss(
     options: tuple[str, ...] = (),
     parameters: tuple[ParameterSpec, ...] = (),
 ) -> Loss:
+    specs = (*variant.parameters(), *parameters)
     return Loss(
         name,
         (prepared(partial(prepare, variant)),),
-        parameters=(*variant.parameters(), *parameters),
+        parameters=specs,
         divisor=Term(partial(_divisor, variant)) if variant.has_class_weight else None,
         is_vector=True,
         stand_in=1.0 if variant.from_logits else STAND_IN,
-        kernel=name if variant.from_logits and not variant.parameters() else None,
+        kernel=name if variant.from_logits and not specs else None,
         options=(*options, *_OPTIONS),
     )
 
@@ -351,9 +350,7 @@ def _kl_divergence(variant: _Variant, xp: Namespace, prediction: Array, target: 
     return value, lambda: p.entropy_slope(xp, target)
 
 
-KL_DIVERGENCE = {
-    each: _loss("kl_divergence", _kl_divergence, _Variant(each)) for each in (False, True)
-}
+KL_DIVERGENCE = _by_logits("kl_divergence", _kl_divergence)
 
 
 @with_options
@@ -430,14 +427,14 @@ def _jensen_shannon(variant: _Variant, xp: Namespace, prediction: Array, target:
     is_near = ~(xp.abs(share) >= _NEAR)
     share = xp.where(is_near, share, 0.0)
 
-    def times_log(part: Array) -> Array:
+    def times_log_ratio(part: Array) -> Array:
         # x log(2x / s) where r is not near zero; 0 log 0 is 0.
         nothing = is_near | (part == 0)
         return part * xp.log(xp.where(nothing, 1.0, 2 * part) / xp.where(nothing, 1.0, total))
 
     def value() -> Array:
         near = 0.5 * total * (2 * share * xp.atanh(share) + xp.log1p(-share * share))
-        far = times_log(probability) + times_log(target)
+        far = times_log_ratio(probability) + times_log_ratio(target)
         return 0.5 * xp.sum(xp.where(is_near, near, far), axis=-1)
 
     def slope() -> Array:
@@ -447,9 +444,7 @@ def _jensen_shannon(variant: _Variant, xp: Namespace, prediction: Array, target:
     return value, slope
 
 
-JENSEN_SHANNON = {
-    each: _loss("jensen_shannon", _jensen_shannon, _Variant(each)) for each in (False, True)
-}
+JENSEN_SHANNON = _by_logits("jensen_shannon", _jensen_shannon)
 
 
 @with_options

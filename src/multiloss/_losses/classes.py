@@ -4,7 +4,7 @@ The classes are along the last axis. A target is the index of a class for each v
 has a number for each class (distributions).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from multiloss._core.terms import Scaled
 from multiloss._losses.numerics import constant, is_eager, times_log, times_or_zero
@@ -28,6 +28,11 @@ def checked_label(xp: Namespace, prediction: Array, target: Array) -> tuple[Arra
     is_valid = (label >= 0) & (label < classes)
     one = xp.where(is_valid, xp.ones_like(prediction[..., :1]), xp.nan)
     return xp.where(is_valid, label, 0), one
+
+
+def marked(array: Array | float, one: Array | None) -> Any:
+    """Return an array, NaN where a label is out of range."""
+    return array if one is None else array * one
 
 
 def at_label(xp: Namespace, array: Array, label: Array) -> Array:
@@ -68,8 +73,10 @@ def distribution(xp: Namespace, prediction: Array, target: Array) -> Array:
 #
 #      p_c     = e_c / S
 #     1 - p_r  = R / S
-#     -log p_r = log1p(R / e_r), or d + log S where e_r may vanish
+#     -log p_r = log1p(R / e_r), or d + log1p(R - 1) where e_r is nothing beside R >= 1
 #     -log p_c = -log p_r + x_r - x_c
+#
+# Where d is not needed, e_c may be any multiple of exp(x_c - m): only quotients are taken.
 #
 # The term of r is left out of the sum. Else all that is left near certainty would vanish beside it:
 # exp(-20) in 1 + exp(-20). Nothing depends on m, so no derivative is taken of it.
@@ -83,11 +90,10 @@ _LEAST = 1e-30  # of e_r, so that a quotient by it overflows in no dtype
 class Softmax(NamedTuple):
     """The softmax of scores, with the digits of its distance from certainty about one class.
 
-    The label and what is named after a letter, but for the others, have an axis of size 1 for the
-    classes.
+    All but the scores and the others have an axis of size 1 for the classes.
     """
 
-    scores: Array
+    scores: Array  # x
     label: Array  # r
     others: Array  # e_c, and 0 for r
     rest: Array  # R
@@ -104,8 +110,8 @@ class Softmax(NamedTuple):
         if self.gap is None:
             return xp.log1p(self.rest / self.own)
         far = self.gap > _FAR
-        near = xp.log1p(self.rest / xp.where(far, 1.0, self.own))
-        return xp.where(far, self.gap + xp.log(xp.where(far, self.total, 1.0)), near)
+        ratio = self.rest / xp.where(far, 1.0, self.own)
+        return xp.where(far, self.gap, 0.0) + xp.log1p(xp.where(far, self.rest - 1, ratio))
 
     def slope_of_label(self, xp: Namespace, weight: Array | float) -> Scaled:
         """Return the derivative of -w log p_r, w (p_r - 1) for r and w p_c for the others.
@@ -136,12 +142,14 @@ class Softmax(NamedTuple):
 
     def entropy_slope(self, xp: Namespace, weight: Array) -> Array:
         """Return the derivative of -Σ a log p with respect to the scores, A p - a with A = Σ a."""
+        # For r it is Σ over c ≠ r of a_c - A R / S, where A p_r - a_r would cancel.
         of_label = at_label(xp, weight, self.label)
         others = with_label(xp, 1.0 * weight, self.label, 0.0)  # of a copy, to write to
         of_others = xp.sum(others, axis=-1, keepdims=True)
-        total = of_label + of_others
-        own = of_others - total * (self.rest / self.total)
-        return with_label(xp, total / self.total * self.others - weight, self.label, own)
+        sum_of_weights = of_label + of_others
+        own = of_others - sum_of_weights * (self.rest / self.total)
+        slopes = sum_of_weights / self.total * self.others - weight
+        return with_label(xp, slopes, self.label, own)
 
     # ∂p_c / ∂x_j = p_c (1 - p_c) for j = c and -p_c p_j else, so that the slope is
     #
@@ -211,7 +219,7 @@ def softmax(xp: Namespace, scores: Array, label: Array) -> Softmax:
             return Softmax(scores, label, others, rest, own, rest + own, None)
     highest = constant(xp, xp.max(scores, axis=-1, keepdims=True))
     own_score = at_label(xp, scores, label)
-    others = _exponentials(xp, scores, highest, label)
+    others = _exp_of_others(xp, scores, highest, label)
     rest = xp.sum(others, axis=-1, keepdims=True)
     is_right = own_score == xp.inf
     gap = xp.where(is_right, 0.0, highest - own_score)
@@ -222,7 +230,7 @@ def softmax(xp: Namespace, scores: Array, label: Array) -> Softmax:
     return Softmax(scores, label, others, rest, own, rest + own, gap)
 
 
-def _exponentials(xp: Namespace, scores: Array, highest: Array, label: Array) -> Array:
+def _exp_of_others(xp: Namespace, scores: Array, highest: Array, label: Array) -> Array:
     """Return exp(min(x - m, 0)), and 0 at the label."""
     finite = xp.where(highest == xp.inf, xp.finfo(scores.dtype).max, highest)
     exp_of_others = getattr(xp, "exp_of_others", None)

@@ -9,6 +9,7 @@ from multiloss._losses.classes import (
     at_label,
     checked_label,
     has_labels,
+    marked,
     with_label,
 )
 from multiloss._losses.numerics import step
@@ -274,7 +275,7 @@ def _multiclass_hinge(
     others = with_label(xp, 1.0 * prediction, label, -xp.inf)  # of a copy, to write to
     best = xp.max(others, axis=-1, keepdims=True)
     violation = with_class_axis(margin) + (best - at_label(xp, prediction, label))
-    violation = violation if one is None else violation * one
+    violation = marked(violation, one)
 
     def slope() -> Array:
         counts = step(xp, violation)

@@ -115,14 +115,6 @@ def constant(xp: Namespace, array: Array) -> Array:
     return array if stop is None else stop(array)
 
 
-def is_positive(xp: Namespace, array: Array) -> Array:
-    """Return 1 for positive numbers and 0 for others.
-
-    To multiply by it is faster than a selection, which is slow where it follows no pattern.
-    """
-    return xp.is_positive(array) if is_eager(xp) else xp.astype(array > 0, array.dtype)
-
-
 def times_or_zero(xp: Namespace, factor: Array, array: Array) -> Array:
     """Return a x, which is zero where a is zero and x infinite."""
     if is_eager(xp):
@@ -137,12 +129,6 @@ def times_log(xp: Namespace, factor: Array, array: Array) -> Array:
     """Return a log(x), which is zero where both are zero."""
     nothing = (factor == 0) & (array == 0)
     return factor * xp.log(xp.where(nothing, 1.0, array))
-
-
-def times_log1p(xp: Namespace, factor: Array, array: Array) -> Array:
-    """Return a log(1 + x), which is zero where both are zero."""
-    nothing = (factor == 0) & (array == -1)
-    return factor * xp.log1p(xp.where(nothing, 0.0, array))
 
 
 def modulating_factor(xp: Namespace, complement: Array, gamma: Parameter) -> Array:

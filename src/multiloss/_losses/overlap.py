@@ -16,26 +16,26 @@ from multiloss._typing import Array, ArrayT, Namespace, Operand, Parameter, Weig
 
 # The sums are TP = Σ w p t, FP = Σ w p (1 - t) and FN = Σ w (1 - p) t.
 def _terms(*, from_logits: bool) -> tuple[Term, ...]:
-    probability = partial(probability_of, from_logits=from_logits)
+    p = partial(probability_of, from_logits=from_logits)
 
     def true_positive(xp: Namespace, prediction: Array, target: Array, *_: Parameter) -> Array:
-        return probability(xp, prediction).probability(xp) * target
+        return p(xp, prediction).probability(xp) * target
 
     def true_positive_slope(
         xp: Namespace, prediction: Array, target: Array, *_: Parameter
     ) -> Array:
-        return probability(xp, prediction).slope(xp) * target
+        return p(xp, prediction).slope(xp) * target
 
     def false_positive(xp: Namespace, prediction: Array, target: Array, *_: Parameter) -> Array:
-        return probability(xp, prediction).probability(xp) * (1 - target)
+        return p(xp, prediction).probability(xp) * (1 - target)
 
     def false_positive_slope(
         xp: Namespace, prediction: Array, target: Array, *_: Parameter
     ) -> Array:
-        return probability(xp, prediction).slope(xp) * (1 - target)
+        return p(xp, prediction).slope(xp) * (1 - target)
 
     def false_negative(xp: Namespace, prediction: Array, target: Array, *_: Parameter) -> Array:
-        return probability(xp, prediction).complement(xp) * target
+        return p(xp, prediction).complement(xp) * target
 
     return (
         Term(true_positive, true_positive_slope),

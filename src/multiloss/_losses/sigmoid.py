@@ -2,14 +2,14 @@
 
 from typing import NamedTuple
 
-from multiloss._losses.numerics import is_eager, is_positive, times_log, times_log1p, times_or_zero
+from multiloss._losses.numerics import is_eager, times_log, times_or_zero
 from multiloss._typing import Array, Namespace
 
 
 class EntropyWeights(NamedTuple):
     """What -log p and -log(1 - p) are multiplied with: A and B."""
 
-    positive: Array
+    positive: Array | float
     given_negative: Array | None  # None stands for 1 - positive
 
     def negative(self) -> Array:
@@ -23,7 +23,7 @@ class EntropyWeights(NamedTuple):
         return (self.positive + self.given_negative) * array
 
     def of_wrong(self, above: Array) -> Array:
-        """Return B where a score is positive, and -A elsewhere."""
+        """Return c: B where a score is positive, and -A elsewhere."""
         if self.given_negative is None:
             return above - self.positive
         return above * self.given_negative - (1 - above) * self.positive
@@ -40,7 +40,8 @@ class EntropyWeights(NamedTuple):
 #     -A log p - B log(1 - p) = c y + (A + B) log(1 + exp(-|y|))
 #     its derivative          = c   + (A + B) (1 - 2 a) s
 #
-# Nothing cancels: where a prediction is certain and right, c is zero.
+# Nothing cancels: where a prediction is certain and right, c is zero. Sums are made in place,
+# into what has the shape of all: autograd saves the factors of a product, not the product.
 class Sigmoid(NamedTuple):
     """The sigmoid of scores, with the digits of its distance from certainty on either side."""
 
@@ -51,50 +52,48 @@ class Sigmoid(NamedTuple):
     def _flip(self) -> Array:
         return 1 - 2 * self.above
 
-    def _tail(self, xp: Namespace) -> Array:
+    def _sigmoid_of_low(self, xp: Namespace) -> Array:
         """Return s."""
         if is_eager(xp):
             return xp.sigmoid_of_negative(self.low)
         small = xp.exp(self.low)
         return small / (1 + small)
 
-    def _log_sum(self, xp: Namespace) -> Array:
+    def _log1p_exp_of_low(self, xp: Namespace) -> Array:
         """Return log(1 + exp(-|y|))."""
         return xp.log1p_exp(self.low) if is_eager(xp) else xp.log1p(xp.exp(self.low))
 
     def probability(self, xp: Namespace) -> Array:
         """Return p."""
-        return self.above + self._flip() * self._tail(xp)
+        return self.above + self._flip() * self._sigmoid_of_low(xp)
 
     def complement(self, xp: Namespace) -> Array:
         """Return 1 - p."""
-        return (1 - self.above) - self._flip() * self._tail(xp)
+        return (1 - self.above) - self._flip() * self._sigmoid_of_low(xp)
 
     def slope(self, xp: Namespace) -> Array:
         """Return the derivative p (1 - p)."""
-        tail = self._tail(xp)
+        tail = self._sigmoid_of_low(xp)
         return tail * (1 - tail)
 
     def softplus(self, xp: Namespace) -> Array:
         """Return log(1 + exp(y)), which is -log(1 - p)."""
-        result = times_or_zero(xp, self.above, self.score)
-        result += self._log_sum(xp)
-        return result
+        return self.entropy(xp, EntropyWeights(0.0, None))
 
     def entropy(self, xp: Namespace, weights: EntropyWeights) -> Array:
         """Return -A log p - B log(1 - p)."""
         result = times_or_zero(xp, weights.of_wrong(self.above), self.score)
-        # In place, since autograd needs no product again.
-        result += weights.times_sum(self._log_sum(xp))
+        result += weights.times_sum(self._log1p_exp_of_low(xp))
         return result
 
     def entropy_slope(self, xp: Namespace, weights: EntropyWeights) -> Array:
         """Return the derivative of the entropy."""
-        result = weights.times_sum(self._flip() * self._tail(xp))
-        result += weights.of_wrong(self.above)
+        result = weights.of_wrong(self.above)
+        result += weights.times_sum(self._flip() * self._sigmoid_of_low(xp))
         return result
 
 
+# -A log p - B log(1 - p), its derivative B / (1 - p) - A / p; a weight of zero gives zero.
 class Probability(NamedTuple):
     """A probability that was given, with the methods of :class:`Sigmoid`."""
 
@@ -111,11 +110,17 @@ class Probability(NamedTuple):
 
     def entropy(self, xp: Namespace, weights: EntropyWeights) -> Array:
         positive = times_log(xp, weights.positive, self.given)
-        return -(positive + times_log1p(xp, weights.negative(), -self.given))
+        return -(positive + _times_log1p(xp, weights.negative(), -self.given))
 
     def entropy_slope(self, xp: Namespace, weights: EntropyWeights) -> Array:
         negative = times_or_zero(xp, weights.negative(), 1 / (1 - self.given))
         return negative - times_or_zero(xp, weights.positive, 1 / self.given)
+
+
+def _times_log1p(xp: Namespace, factor: Array, array: Array) -> Array:
+    """Return a log(1 + x), which is zero where both are zero."""
+    nothing = (factor == 0) & (array == -1)
+    return factor * xp.log1p(xp.where(nothing, 0.0, array))
 
 
 def probability_of(xp: Namespace, prediction: Array, *, from_logits: bool) -> Sigmoid | Probability:
@@ -125,9 +130,9 @@ def probability_of(xp: Namespace, prediction: Array, *, from_logits: bool) -> Si
 
 def sigmoid(xp: Namespace, score: Array) -> Sigmoid:
     """Return the sigmoid of scores."""
-    above = is_positive(xp, score)
     if is_eager(xp):
-        return Sigmoid(score, above, xp.minus_abs(score))
-    # The derivative of -|y| is 1 at zero, since that of abs() is zero there, and so would be that
-    # of log(1 + exp(-|y|)), which is 1/2.
+        return Sigmoid(score, xp.is_positive(score), xp.minus_abs(score))
+    # To multiply by, since a selection is slow where it follows no pattern.
+    above = xp.astype(score > 0, score.dtype)
+    # No -abs(y): its derivative at zero is 0, and that of log(1 + exp(-|y|)) has to be 1/2.
     return Sigmoid(score, above, (1 - 2 * above) * score)

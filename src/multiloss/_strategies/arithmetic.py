@@ -76,7 +76,7 @@ class Arithmetic:
             return slopes
         weight = beside_classes(plan, items.weight)
         if isinstance(slopes, Scaled):
-            return slopes._replace(factor=slopes.factor * weight)
+            return slopes._replace(above=slopes.above * weight)
         # Slopes may be complex where weights are not.
         return slopes * as_dtype_of(self.xp, weight, slopes)
 
@@ -129,13 +129,14 @@ class InPlaceArithmetic(Arithmetic):
         function: Any = term.slope
         slopes = function(self.xp, items.prediction, items.target, *items.parameters)
         if isinstance(slopes, Scaled):
-            # Both may not be a number for what is left out.
-            slopes, factor, divisor = slopes
             if items.weight is None and items.where is None:
-                return Scaled(slopes, factor, divisor)
-            factor = self._weighed(plan, items, factor / divisor)
+                return slopes
+            # Divided now: where an item is left out, slopes and quotient may be NaN.
+            above = self._weighed(plan, items, slopes.above / slopes.below)
             return Scaled(
-                self._selected(plan, items, slopes), self._selected(plan, items, factor), 1.0
+                self._selected(plan, items, slopes.slopes),
+                self._selected(plan, items, above),
+                1.0,
             )
         return self._selected(plan, items, self._weighed(plan, items, slopes))
 

@@ -20,7 +20,7 @@ def whole(ops: Arithmetic, plan: Plan, operands: Operands, *, is_measured: bool 
     items = ops.select(plan, operands)
     terms = plan.loss.terms
     if plan.with_gradient and terms[0].prepare is not None:
-        terms = (_prepared(ops, terms[0], items),)
+        terms = (_shared(ops, terms[0], items),)
     if plan.loss.measure is None:
         sums, unit = sums_of(ops, plan, terms, items), None
     else:
@@ -35,7 +35,7 @@ def whole(ops: Arithmetic, plan: Plan, operands: Operands, *, is_measured: bool 
     return value, as_gradient(ops.xp, plan, gradient)
 
 
-def _prepared(ops: Arithmetic, term: Term, items: Items) -> Term:
+def _shared(ops: Arithmetic, term: Term, items: Items) -> Term:
     """Return a term of which value and slope share what is computed for both."""
     prepare: Any = term.prepare
     value, slope = prepare(ops.xp, items.prediction, items.target, *items.parameters)
@@ -146,10 +146,11 @@ def weighted_slopes(  # noqa: PLR0917  as in blocks
         above = beside_classes(plan, plan.loss.scale * term.slope_scale * above)  # noqa: PLW2901
         below = beside_classes(plan, below)  # noqa: PLW2901  the same, in a shape that fits
         if isinstance(slopes, Scaled):
-            slopes, factor, divisor = slopes
+            # Numbers first, and only a count: a quotient by a small float may overflow.
             if isinstance(above, float) and isinstance(below, int) and below:
-                above, below = above / below, None  # noqa: PLW2901  numbers before arrays
-            above = factor * above / divisor  # noqa: PLW2901  ditto
+                above, below = above / below, None  # noqa: PLW2901  as above
+            above = slopes.above * above / slopes.below  # noqa: PLW2901  ditto
+            slopes = slopes.slopes
         slopes = ops.scaled_slopes(slopes, above, below, out if len(factors) == 1 else None)
         gradient = slopes if gradient is None else gradient + slopes
     return gradient
