@@ -180,3 +180,43 @@ def test_autocast(dtype: torch.dtype) -> None:
     torch.testing.assert_close(inside, outside, rtol=0, atol=0)
     (gradient,) = torch.autograd.grad(inside, scores)
     assert gradient.dtype == dtype
+
+
+CERTAIN = [1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("loss", "target"),
+    [
+        (ml.cross_entropy, 0),
+        (ml.cross_entropy, CERTAIN),
+        (ml.kl_divergence, CERTAIN),
+        (ml.binary_cross_entropy, CERTAIN),
+        (partial(ml.binary_focal, gamma=0.0), CERTAIN),
+    ],
+)
+def test_second_derivatives_at_certainty(loss: Any, target: Any) -> None:
+    # 1/p² for the class that is right, and for another the same of 1 - p, or 0 if it has no term.
+    has_two_classes = loss not in {ml.cross_entropy, ml.kl_divergence}
+    expected_second = [1.0] * 3 if has_two_classes else CERTAIN
+    probabilities = torch.tensor(CERTAIN, requires_grad=True)
+    value = loss(probabilities, torch.tensor(target), from_logits=False, reduction="sum")
+    (first,) = torch.autograd.grad(value, probabilities, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), probabilities)
+    assert second.tolist() == expected_second
+
+
+@pytest.mark.parametrize("loss", [ml.logistic, ml.binary_cross_entropy, ml.binary_focal])
+def test_second_derivatives_of_nothing(loss: Any) -> None:
+    nothing = torch.zeros(0, requires_grad=True)
+    (first,) = torch.autograd.grad(loss(nothing, torch.zeros(0)), nothing, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), nothing)
+    assert second.shape == (0,)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.uint32, torch.uint64], ids=str)
+def test_predictions_of_unsigned_integers(dtype: torch.dtype) -> None:
+    prediction, target = torch.tensor([1, 0, 1]), torch.tensor([1.0, 0.0, 1.0])
+    found = ml.binary_cross_entropy(prediction.to(dtype), target)
+    # (2 log(1 + exp(-1)) + log 2) / 3
+    assert float(found) == pytest.approx(0.4398902, rel=1e-6)

@@ -14,33 +14,28 @@ from torch.nn import functional
 _SURE = 1e-8  # 1 - p, from which on 2⁻⁵³ beside it is less than half a unit of single precision
 _FAR = 16.0  # the same for |y|, which is subtracted: 16 · 2⁻⁵³ beside exp(-16)
 
-# PyTorch leaves out one label, by default -100, and raises for all others that are out of range.
-# This one is as unlikely as any.
-_NO_LABEL = -(2**62) - 977
-
 
 def _cross_entropy(prediction: Tensor, label: Tensor, reduction: str) -> Tensor | None:
+    label = label.reshape(-1).long()
     logarithms = torch.log_softmax(prediction, -1, dtype=torch.float64)
-    # Negated, so that NaN gives None too.
-    if not logarithms.detach().max().item() < -_SURE:
+    # Negated, so that NaN gives None too. PyTorch leaves out a negative label, -100.
+    if not logarithms.detach().max().item() < -_SURE or label.min().item() < 0:
         return None
     try:
         return functional.nll_loss(
-            logarithms.reshape(-1, logarithms.shape[-1]),
-            label.reshape(-1).long(),
-            ignore_index=_NO_LABEL,
-            reduction=reduction,
+            logarithms.reshape(-1, logarithms.shape[-1]), label, reduction=reduction
         )
     except IndexError:  # a label out of range
         return None
 
 
 def _binary_cross_entropy(prediction: Tensor, target: Tensor, reduction: str) -> Tensor | None:
+    prediction = prediction.double()
     lowest, highest = torch.aminmax(prediction.detach())
     if not (lowest.item() > -_FAR and highest.item() < _FAR):
         return None
     return functional.binary_cross_entropy_with_logits(
-        prediction.double(), target.double(), reduction=reduction
+        prediction, target.double(), reduction=reduction
     )
 
 

@@ -7,7 +7,7 @@ has a number for each class (distributions).
 from typing import Any, NamedTuple
 
 from multiloss._core.terms import Scaled
-from multiloss._losses.numerics import constant, is_eager, times_log, times_or_zero
+from multiloss._losses.numerics import constant, is_eager, ratio_or_zero, times_log, times_or_zero
 from multiloss._typing import Array, Namespace
 
 
@@ -174,10 +174,10 @@ class Probabilities(NamedTuple):
         own = at_label(xp, self.given, self.label)
         return -xp.log(own) if weight is None else -times_log(xp, weight, own)
 
-    def slope_of_label(self, xp: Namespace, weight: Array | float) -> Scaled:
+    def slope_of_label(self, xp: Namespace, weight: Array | float) -> Array:
         own = at_label(xp, self.given, self.label)
-        own = xp.where(weight + xp.zeros_like(own) == 0, 0.0, -1 / own)
-        return Scaled(with_label(xp, xp.zeros_like(self.given), self.label, own), weight, 1.0)
+        own = -ratio_or_zero(xp, weight + xp.zeros_like(own), own)
+        return with_label(xp, xp.zeros_like(self.given), self.label, own)
 
     def probability(self, xp: Namespace) -> Array:  # noqa: ARG002  as in Softmax
         return self.given
@@ -192,7 +192,7 @@ class Probabilities(NamedTuple):
         return self.given - target
 
     def entropy_slope(self, xp: Namespace, weight: Array) -> Array:
-        return times_or_zero(xp, -weight, 1 / self.given)
+        return -ratio_or_zero(xp, weight, self.given)
 
     def vjp(self, xp: Namespace, slopes: Array) -> Array:  # noqa: ARG002  ditto
         return slopes

@@ -125,6 +125,12 @@ def times_or_zero(xp: Namespace, factor: Array, array: Array) -> Array:
     return xp.where(nothing, 0.0, factor * xp.where(nothing, 0.0, array))
 
 
+def ratio_or_zero(xp: Namespace, array: Array, divisor: Array) -> Array:
+    """Return a / x, which is zero where both are zero."""
+    nothing = (array == 0) & (divisor == 0)
+    return array / xp.where(nothing, 1.0, divisor)
+
+
 def times_log(xp: Namespace, factor: Array, array: Array) -> Array:
     """Return a log(x), which is zero where both are zero."""
     nothing = (factor == 0) & (array == 0)

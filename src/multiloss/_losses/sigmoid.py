@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from multiloss._losses.numerics import is_eager, times_log, times_or_zero
+from multiloss._losses.numerics import is_eager, ratio_or_zero, times_log, times_or_zero
 from multiloss._typing import Array, Namespace
 
 
@@ -113,8 +113,8 @@ class Probability(NamedTuple):
         return -(positive + _times_log1p(xp, weights.negative(), -self.given))
 
     def entropy_slope(self, xp: Namespace, weights: EntropyWeights) -> Array:
-        negative = times_or_zero(xp, weights.negative(), 1 / (1 - self.given))
-        return negative - times_or_zero(xp, weights.positive, 1 / self.given)
+        negative = ratio_or_zero(xp, weights.negative(), 1 - self.given)
+        return negative - ratio_or_zero(xp, weights.positive, self.given)
 
 
 def _times_log1p(xp: Namespace, factor: Array, array: Array) -> Array:

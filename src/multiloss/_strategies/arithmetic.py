@@ -88,8 +88,11 @@ class Arithmetic:
         out: Array | None = None,  # noqa: ARG002  for others
     ) -> Array:
         """Return slopes times a factor over a total, in ``out`` if that is possible."""
-        if isinstance(below, (int, float)):
-            slopes = slopes / below if below else self.xp.zeros_like(slopes)
+        # Nothing is divided by a count of zero, but the graph of autograd goes on.
+        if isinstance(below, int) or (isinstance(below, float) and below):
+            slopes = slopes / below
+        elif isinstance(below, float):
+            slopes = self.xp.zeros_like(slopes)
         elif below is not None:
             nothing = below == 0
             safe = as_dtype_of(self.xp, self.xp.where(nothing, 1.0, below), slopes)
