@@ -1,0 +1,98 @@
+"""What formulas compute with in PyTorch: the namespace of array-api-compat, and more."""
+
+import math
+from types import ModuleType
+from typing import Any
+
+import array_api_compat.torch
+import torch
+
+
+def _sign(tensor: torch.Tensor) -> torch.Tensor:
+    """Return -1, 0 or 1, and NaN of NaN, for which PyTorch's sign() is 0.
+
+    That of array_api_compat assigns to the NaNs, which no transformation follows.
+    """
+    return torch.maximum(torch.sign(tensor), torch.clamp(tensor.detach(), max=-1.0))
+
+
+# What the losses of classification compute with beyond the standard.
+def _put_at_label(tensor: torch.Tensor, label: torch.Tensor, value: Any) -> torch.Tensor:
+    return tensor.scatter(-1, label, value)
+
+
+def _put_at_label_in_place(tensor: torch.Tensor, label: torch.Tensor, value: Any) -> torch.Tensor:
+    return tensor.scatter_(-1, label, value)
+
+
+_SHORT_VECTOR = 32  # of which PyTorch's softmax takes longer than its parts
+
+
+def _exponentials(scores: torch.Tensor) -> torch.Tensor:
+    """Return exp(x - m) for the largest score m, or a multiple of that."""
+    if scores.shape[-1] < _SHORT_VECTOR:
+        return (scores - scores.amax(-1, keepdim=True)).exp_()
+    return torch.softmax(scores, -1)
+
+
+def _all_above(tensor: torch.Tensor, bound: float) -> bool:
+    return not tensor.numel() or tensor.min().item() > bound
+
+
+def _all_indices(label: torch.Tensor, classes: int) -> bool:
+    if not label.numel():
+        return True
+    lowest, highest = torch.aminmax(label)
+    return lowest.item() >= 0 and highest.item() < classes
+
+
+def _is_positive(tensor: torch.Tensor) -> torch.Tensor:
+    # Into floats, since to convert the result takes as long as the comparison.
+    return torch.gt(tensor, 0.0, out=torch.empty_like(tensor))
+
+
+def _minus_abs(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.abs().neg_()
+
+
+def _log1p_exp(tensor: torch.Tensor) -> torch.Tensor:
+    # As -log(1 - sigmoid(x)), since exp() takes twice as long as sigmoid(); for x <= 0.
+    return torch.sigmoid(tensor).neg_().log1p_().neg_()
+
+
+def _all_numbers(tensor: torch.Tensor) -> bool:
+    """Tell whether nothing is NaN; infinities of both signs count as NaN."""
+    return not math.isnan(tensor.sum().item())
+
+
+def _take_along_axis(tensor: torch.Tensor, index: torch.Tensor, axis: int) -> torch.Tensor:
+    return torch.gather(tensor, axis, index)
+
+
+# The namespace of array_api_compat, but for its clip(), which the compiler does not trace for a
+# number that changes from call to call, and which takes several operators where PyTorch has one.
+xp: Any = ModuleType(array_api_compat.torch.__name__)
+vars(xp).update(
+    vars(array_api_compat.torch),
+    clip=torch.clamp,
+    sign=_sign,
+    take_along_axis=_take_along_axis,
+    moveaxis=torch.movedim,  # which vmap knows
+    stop_gradient=torch.Tensor.detach,
+    put_at_label=_put_at_label,
+)
+# What computes in place where autograd does not look.
+xp_in_place: Any = ModuleType(xp.__name__)
+vars(xp_in_place).update(
+    vars(xp),
+    put_at_label=_put_at_label_in_place,
+    exponentials=_exponentials,
+    all_above=_all_above,
+    all_indices=_all_indices,
+    all_numbers=_all_numbers,
+    is_positive=_is_positive,
+    minus_abs=_minus_abs,
+    log1p_exp=_log1p_exp,
+    sigmoid_of_negative=torch.sigmoid,
+    is_eager=True,
+)

@@ -1,0 +1,147 @@
+"""A loss as one node of PyTorch's graph."""
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+
+from multiloss._core.plan import Operands, Plan, beside_classes
+from multiloss._core.sums import Sums
+from multiloss._engines.torch_arithmetic import CONSTANT, OPERATORS
+from multiloss._engines.torch_namespace import xp
+from multiloss._engines.torch_private import is_batched
+from multiloss._strategies.blocks import (
+    blockwise_gradient,
+    blockwise_sums,
+    blockwise_value,
+    in_memory_order,
+)
+from multiloss._strategies.whole import value_if_safe, whole, whole_gradient, whole_sums
+from multiloss._typing import Array
+
+_WHOLE_BYTES = 2**23  # up to which temporaries of an operand's size stay in the cache
+_BLOCK_BYTES = 2**20  # beyond, of each operand and each temporary of a block
+_BLOCK_BYTES_OF_VECTORS = 2**22  # more, since there are many operators for each vector, too
+
+
+def is_large(plan: Plan) -> bool:
+    return math.prod(plan.full_shape) * int(plan.dtype.itemsize) > _WHOLE_BYTES
+
+
+def prepares(plan: Plan) -> bool:
+    """Tell whether value and gradient have most in common."""
+    return plan.loss.terms[0].prepare is not None
+
+
+def operators(plan: Plan, operands: Operands) -> Any:
+    return whole(OPERATORS, plan, operands)
+
+
+def block_limit(plan: Plan) -> int:
+    size = _BLOCK_BYTES if plan.class_axis is None else _BLOCK_BYTES_OF_VECTORS
+    return size // int(plan.dtype.itemsize)
+
+
+class _Results(NamedTuple):
+    """What a node is made of, and what its gradient needs beside the operands."""
+
+    value: Array | None  # None where a unit is missed
+    sums: Sums
+    unit: Any
+    gradient: Array | None = None  # of the value, where it was computed with it
+
+
+def sums_in_blocks(plan: Plan, operands: Operands) -> _Results:
+    if plan.axes is None:
+        strides = operands.prediction.stride()
+        plan, operands = in_memory_order(xp, plan, operands, strides)
+    sums, unit = blockwise_sums(CONSTANT, plan, operands, limit=block_limit(plan))
+    return _Results(blockwise_value(CONSTANT, plan, operands, sums, unit), sums, unit)
+
+
+def _sums_of_whole(plan: Plan, operands: Operands) -> _Results:
+    plan = plan._replace(keeps_axes=plan.keepdims or plan.axes is not None)
+    items = CONSTANT.select(plan, operands)
+    sums, unit = whole_sums(CONSTANT, plan, items, is_measured=False)
+    return _Results(value_if_safe(CONSTANT, plan, operands, sums, unit), sums, unit)
+
+
+def _value_and_gradient(plan: Plan, operands: Operands) -> _Results:
+    value, gradient = whole(CONSTANT, _with_gradient(plan), operands, is_measured=False)
+    return _Results(value, Sums((), None), None, gradient)
+
+
+def _with_gradient(plan: Plan) -> Plan:
+    # In the working dtype, since a 16-bit gradient may vanish before it is multiplied.
+    keeps_axes = plan.keepdims or plan.axes is not None
+    return plan._replace(gradient_dtype=plan.dtype, with_gradient=True, keeps_axes=keeps_axes)
+
+
+def node(plan: Plan, operands: Operands) -> Any:
+    evaluated = _sums_of_whole
+    if is_large(plan):
+        evaluated = sums_in_blocks
+    elif prepares(plan):
+        evaluated = _value_and_gradient
+    with torch.no_grad():
+        results = evaluated(plan, operands)
+    if results.value is None:
+        return operators(plan, operands)
+    apply: Any = _Node.apply
+    return apply(operands.prediction, plan, operands, results)
+
+
+def _gradient(
+    plan: Plan, operands: Operands, sums: Sums, unit: Any, gradient_of_result: Array
+) -> Array:
+    """Return the gradient with respect to the prediction, given that with respect to the loss."""
+    factors = plan.loss.combination.slopes(xp, sums, operands.parameters, unit)
+    factors = tuple(
+        ((above * gradient_of_result).to(plan.real_dtype), below) for above, below in factors
+    )
+    term, is_in_dtype = plan.loss.terms[0], plan.prediction.dtype == plan.target.dtype == plan.dtype
+    # Such a slope is a difference and becomes the gradient itself; all else has temporaries.
+    is_in_place = term.slope is term.residual and plan.weight is plan.where is None and is_in_dtype
+    if is_large(plan) and not is_in_place:
+        return blockwise_gradient(CONSTANT, plan, operands, factors, unit, limit=block_limit(plan))
+    items = CONSTANT.select(plan, operands)
+    gradient = whole_gradient(CONSTANT, plan, plan.loss.terms, items, factors, unit)
+    return gradient.to(plan.gradient_dtype)
+
+
+class _Node(torch.autograd.Function):
+    """The node: made of a value that was computed before, and of what its gradient needs."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        prediction: Array,
+        plan: Plan,
+        operands: Operands,
+        results: _Results,
+    ) -> Array | None:
+        tensors = [each if isinstance(each, torch.Tensor) else None for each in operands.parameters]
+        ctx.save_for_backward(prediction, *operands[1:4], results.gradient, *tensors)
+        ctx.rest = plan, operands.parameters, operands.empty, results.sums, results.unit
+        return results.value
+
+    @staticmethod
+    def backward(ctx: Any, gradient_of_result: Array) -> Any:
+        plan, numbers, empty, sums, unit = ctx.rest
+        # Unpacked once: checkpointing refuses a second time, and offloading pays for it.
+        prediction, target, weight, where, gradient, *tensors = ctx.saved_tensors
+        named = zip(numbers, tensors, strict=True)
+        parameters = tuple([number if tensor is None else tensor for number, tensor in named])
+        operands = Operands(prediction, target, weight, where, parameters, empty)
+        if plan.axes and not plan.keepdims:
+            kept = [1 if k in plan.axes else n for k, n in enumerate(plan.shape)]
+            gradient_of_result = gradient_of_result.reshape(kept)
+        if torch.is_grad_enabled() or is_batched(gradient_of_result):
+            # Asked for a gradient that can be differentiated again, or for many: by operators.
+            _, gradient = operators(_with_gradient(plan), operands)
+        if gradient is None:
+            result = _gradient(plan, operands, sums, unit, gradient_of_result)
+        else:
+            result = gradient * beside_classes(plan, gradient_of_result)
+            result = result.to(plan.gradient_dtype)
+        return result, None, None, None
