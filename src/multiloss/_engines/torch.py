@@ -14,10 +14,11 @@ from multiloss._core.sums import Sums
 from multiloss._core.terms import Term
 from multiloss._engines.base import Engine, Strategy, always
 from multiloss._engines.host import HOST_KEYS
-from multiloss._engines.torch_arithmetic import CONSTANT, TRACKED, by_kernel, has_kernel
+from multiloss._engines.torch_arithmetic import CONSTANT, DEVICE, TRACKED, by_kernel, has_kernel
 from multiloss._engines.torch_namespace import xp
 from multiloss._engines.torch_node import (
     block_limit,
+    device_node,
     is_large,
     node,
     operators,
@@ -44,18 +45,27 @@ def _key_of(tensor: torch.Tensor) -> Any:
     return None if tensor.is_nested else _key_attributes(tensor), tensor.is_inference()
 
 
-def _is_eager(plan: Plan) -> bool:
-    """Tell whether the operands are real tensors on the CPU.
+def _is_plain(plan: Plan) -> bool:
+    """Tell whether the operands are real tensors, which nothing traces or transforms.
 
-    Nothing traces or transforms them, and the prediction is not broadcast.
+    The prediction is not broadcast.
     """
     return (
         all(each.is_plain for each in arrays_of(plan))
-        and all(each.device is None or each.device.type == "cpu" for each in arrays_of(plan))
         and not plan.is_complex
         and plan.prediction.shape == plan.full_shape
         and plan.empty != "array"
     )
+
+
+def _is_on_host(plan: Plan) -> bool:
+    """Tell whether numbers may be looked at without waiting for a device."""
+    return all(each.device is None or each.device.type == "cpu" for each in arrays_of(plan))
+
+
+def _is_eager(plan: Plan) -> bool:
+    """Tell whether the operands are plain, and on the CPU."""
+    return _is_plain(plan) and _is_on_host(plan)
 
 
 def _is_eager_value(plan: Plan) -> bool:
@@ -68,8 +78,10 @@ def _is_eager_value(plan: Plan) -> bool:
 
 def _suits_kernel(plan: Plan) -> bool:
     """Tell whether a kernel takes this loss whole: one operator, and one node in the graph."""
+    is_on_host = _is_on_host(plan)
     return (
-        _is_eager_value(plan)
+        _is_plain(plan)
+        and not plan.with_gradient
         and has_kernel(plan)
         and plan.weight is None
         and plan.where is None
@@ -77,7 +89,9 @@ def _suits_kernel(plan: Plan) -> bool:
         and (plan.axes is None or (plan.axes == () and plan.loss.measure is None))
         and not plan.keepdims
         and (plan.empty == "nan" or not plan.is_mean)
-        and (_tracks_other_operands(plan) or not is_large(plan))
+        and (_tracks_other_operands(plan) or not (is_on_host and is_large(plan)))
+        # To look whether a root is safe would wait for the device.
+        and (is_on_host or plan.loss.measure is None)
     )
 
 
@@ -86,8 +100,16 @@ def _tracks_other_operands(plan: Plan) -> bool:
     return any(each.is_tracked for each in arrays_of(plan)[1:])
 
 
+def _is_tracked(plan: Plan) -> bool:
+    return any(each.is_tracked for each in arrays_of(plan))
+
+
 def _suits_whole(plan: Plan) -> bool:
-    return _is_eager(plan) and not any(each.is_tracked for each in arrays_of(plan))
+    return _is_eager(plan) and not _is_tracked(plan)
+
+
+def _suits_device(plan: Plan) -> bool:
+    return _is_plain(plan) and not _is_on_host(plan) and not _is_tracked(plan)
 
 
 def _suits_blocks(plan: Plan) -> bool:
@@ -102,11 +124,18 @@ def _is_faster_as_a_node(plan: Plan) -> bool:
 
 
 def _suits_node(plan: Plan) -> bool:
+    return _is_eager_value(plan) and _is_faster_as_a_node(plan) and _may_be_a_node(plan)
+
+
+def _suits_device_node(plan: Plan) -> bool:
+    is_value_on_device = _is_plain(plan) and not _is_on_host(plan) and not plan.with_gradient
+    return is_value_on_device and _may_be_a_node(plan)
+
+
+def _may_be_a_node(plan: Plan) -> bool:
     return (
-        _is_eager_value(plan)
-        and not _tracks_other_operands(plan)
+        not _tracks_other_operands(plan)
         and plan.axes != ()
-        and _is_faster_as_a_node(plan)
         # A node cannot save a tensor of inference mode.
         and all(each.is_saveable for each in arrays_of(plan))
         # Below this size autograd differentiates the value, and beyond it has to be the same.
@@ -181,6 +210,8 @@ class TorchEngine(Engine):
             Strategy("blocks", _suits_blocks, _blocks),
             Strategy("whole", _suits_whole, _whole),
             Strategy("node", _suits_node, node),
+            Strategy("whole on a device", _suits_device, partial(whole, DEVICE)),
+            Strategy("node on a device", _suits_device_node, device_node),
             Strategy("eager", _is_eager_value, partial(whole, TRACKED, is_measured=False)),
             Strategy("operators", always, operators),
         )

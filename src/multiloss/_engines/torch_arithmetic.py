@@ -8,7 +8,7 @@ import torch
 from multiloss._core.plan import Items, Operands, Plan, items_of
 from multiloss._core.sums import Total
 from multiloss._core.terms import Term
-from multiloss._engines.torch_namespace import xp, xp_in_place
+from multiloss._engines.torch_namespace import xp, xp_in_place, xp_on_device
 from multiloss._engines.torch_private import KERNELS, NONE, SUM
 from multiloss._strategies.arithmetic import Arithmetic, InPlaceArithmetic
 from multiloss._typing import Array
@@ -114,6 +114,24 @@ class ConstantArithmetic(EagerArithmetic, InPlaceArithmetic):
         return torch.mul(slopes, above, out=out)
 
 
+class DeviceArithmetic(InPlaceArithmetic):
+    """Computes in place, where autograd does not look, and waits for no number."""
+
+    def scaled_slopes(
+        self,
+        slopes: Array,
+        above: Array | float,
+        below: Total,
+        out: Array | None = None,  # noqa: ARG002  for others
+    ) -> Array:
+        if isinstance(below, torch.Tensor):
+            above = torch.where(below == 0, 0.0, above / below)
+        elif below is not None:
+            above = above / below if below else 0.0
+        return slopes.mul_(above)
+
+
 OPERATORS = Arithmetic(xp)
 TRACKED = TrackedArithmetic(xp)
 CONSTANT = ConstantArithmetic(xp_in_place)
+DEVICE = DeviceArithmetic(xp_on_device)

@@ -82,10 +82,13 @@ vars(xp).update(
     put_at_label=_put_at_label,
 )
 # What computes in place where autograd does not look.
+xp_on_device: Any = ModuleType(xp.__name__)
+vars(xp_on_device).update(vars(xp), put_at_label=_put_at_label_in_place, is_constant=True)
+
+# What may look at numbers, too, which takes no time on the CPU.
 xp_in_place: Any = ModuleType(xp.__name__)
 vars(xp_in_place).update(
-    vars(xp),
-    put_at_label=_put_at_label_in_place,
+    vars(xp_on_device),
     exponentials=_exponentials,
     all_above=_all_above,
     all_indices=_all_indices,

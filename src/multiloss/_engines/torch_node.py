@@ -7,9 +7,10 @@ import torch
 
 from multiloss._core.plan import Operands, Plan, beside_classes
 from multiloss._core.sums import Sums
-from multiloss._engines.torch_arithmetic import CONSTANT, OPERATORS
+from multiloss._engines.torch_arithmetic import CONSTANT, DEVICE, OPERATORS
 from multiloss._engines.torch_namespace import xp
 from multiloss._engines.torch_private import is_batched
+from multiloss._strategies.arithmetic import InPlaceArithmetic
 from multiloss._strategies.blocks import (
     blockwise_gradient,
     blockwise_sums,
@@ -45,6 +46,7 @@ def block_limit(plan: Plan) -> int:
 class _Results(NamedTuple):
     """What a node is made of, and what its gradient needs beside the operands."""
 
+    ops: InPlaceArithmetic
     value: Array | None  # None where a unit is missed
     sums: Sums
     unit: Any
@@ -56,19 +58,22 @@ def sums_in_blocks(plan: Plan, operands: Operands) -> _Results:
         strides = operands.prediction.stride()
         plan, operands = in_memory_order(xp, plan, operands, strides)
     sums, unit = blockwise_sums(CONSTANT, plan, operands, limit=block_limit(plan))
-    return _Results(blockwise_value(CONSTANT, plan, operands, sums, unit), sums, unit)
+    value = blockwise_value(CONSTANT, plan, operands, sums, unit)
+    return _Results(CONSTANT, value, sums, unit)
 
 
-def _sums_of_whole(plan: Plan, operands: Operands) -> _Results:
+def _sums_of_whole(
+    plan: Plan, operands: Operands, ops: InPlaceArithmetic = CONSTANT, *, is_measured: bool = False
+) -> _Results:
     plan = plan._replace(keeps_axes=plan.keepdims or plan.axes is not None)
-    items = CONSTANT.select(plan, operands)
-    sums, unit = whole_sums(CONSTANT, plan, items, is_measured=False)
-    return _Results(value_if_safe(CONSTANT, plan, operands, sums, unit), sums, unit)
+    items = ops.select(plan, operands)
+    sums, unit = whole_sums(ops, plan, items, is_measured=is_measured)
+    return _Results(ops, value_if_safe(ops, plan, operands, sums, unit), sums, unit)
 
 
 def _value_and_gradient(plan: Plan, operands: Operands) -> _Results:
     value, gradient = whole(CONSTANT, _with_gradient(plan), operands, is_measured=False)
-    return _Results(value, Sums((), None), None, gradient)
+    return _Results(CONSTANT, value, Sums((), None), None, gradient)
 
 
 def _with_gradient(plan: Plan) -> Plan:
@@ -77,24 +82,33 @@ def _with_gradient(plan: Plan) -> Plan:
     return plan._replace(gradient_dtype=plan.dtype, with_gradient=True, keeps_axes=keeps_axes)
 
 
+def device_node(plan: Plan, operands: Operands) -> Any:
+    with torch.no_grad():
+        results = _sums_of_whole(plan, operands, DEVICE, is_measured=True)
+    return _applied(plan, operands, results)
+
+
 def node(plan: Plan, operands: Operands) -> Any:
-    evaluated = _sums_of_whole
+    evaluated: Any = _sums_of_whole
     if is_large(plan):
         evaluated = sums_in_blocks
     elif prepares(plan):
         evaluated = _value_and_gradient
     with torch.no_grad():
         results = evaluated(plan, operands)
-    if results.value is None:
-        return operators(plan, operands)
+    return operators(plan, operands) if results.value is None else _applied(plan, operands, results)
+
+
+def _applied(plan: Plan, operands: Operands, results: _Results) -> Any:
     apply: Any = _Node.apply
     return apply(operands.prediction, plan, operands, results)
 
 
 def _gradient(
-    plan: Plan, operands: Operands, sums: Sums, unit: Any, gradient_of_result: Array
+    plan: Plan, operands: Operands, results: _Results, gradient_of_result: Array
 ) -> Array:
     """Return the gradient with respect to the prediction, given that with respect to the loss."""
+    ops, _, sums, unit, _ = results
     factors = plan.loss.combination.slopes(xp, sums, operands.parameters, unit)
     factors = tuple(
         ((above * gradient_of_result).to(plan.real_dtype), below) for above, below in factors
@@ -102,10 +116,10 @@ def _gradient(
     term, is_in_dtype = plan.loss.terms[0], plan.prediction.dtype == plan.target.dtype == plan.dtype
     # Such a slope is a difference and becomes the gradient itself; all else has temporaries.
     is_in_place = term.slope is term.residual and plan.weight is plan.where is None and is_in_dtype
-    if is_large(plan) and not is_in_place:
+    if ops is CONSTANT and is_large(plan) and not is_in_place:
         return blockwise_gradient(CONSTANT, plan, operands, factors, unit, limit=block_limit(plan))
-    items = CONSTANT.select(plan, operands)
-    gradient = whole_gradient(CONSTANT, plan, plan.loss.terms, items, factors, unit)
+    items = ops.select(plan, operands)
+    gradient = whole_gradient(ops, plan, plan.loss.terms, items, factors, unit)
     return gradient.to(plan.gradient_dtype)
 
 
@@ -122,12 +136,13 @@ class _Node(torch.autograd.Function):
     ) -> Array | None:
         tensors = [each if isinstance(each, torch.Tensor) else None for each in operands.parameters]
         ctx.save_for_backward(prediction, *operands[1:4], results.gradient, *tensors)
-        ctx.rest = plan, operands.parameters, operands.empty, results.sums, results.unit
+        results_but_tensors = results._replace(value=None, gradient=None)
+        ctx.rest = plan, operands.parameters, operands.empty, results_but_tensors
         return results.value
 
     @staticmethod
     def backward(ctx: Any, gradient_of_result: Array) -> Any:
-        plan, numbers, empty, sums, unit = ctx.rest
+        plan, numbers, empty, results = ctx.rest
         # Unpacked once: checkpointing refuses a second time, and offloading pays for it.
         prediction, target, weight, where, gradient, *tensors = ctx.saved_tensors
         named = zip(numbers, tensors, strict=True)
@@ -140,7 +155,7 @@ class _Node(torch.autograd.Function):
             # Asked for a gradient that can be differentiated again, or for many: by operators.
             _, gradient = operators(_with_gradient(plan), operands)
         if gradient is None:
-            result = _gradient(plan, operands, sums, unit, gradient_of_result)
+            result = _gradient(plan, operands, results, gradient_of_result)
         else:
             result = gradient * beside_classes(plan, gradient_of_result)
             result = result.to(plan.gradient_dtype)
