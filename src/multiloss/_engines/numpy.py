@@ -198,6 +198,7 @@ vars(xp).update(
     minus_abs=_minus_abs,
     log1p_exp=_log1p_exp,
     sigmoid_of_negative=_sigmoid_of_negative,
+    is_constant=True,
     is_eager=True,
 )
 

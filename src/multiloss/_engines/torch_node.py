@@ -110,9 +110,7 @@ def _gradient(
     """Return the gradient with respect to the prediction, given that with respect to the loss."""
     ops, _, sums, unit, _ = results
     factors = plan.loss.combination.slopes(xp, sums, operands.parameters, unit)
-    factors = tuple(
-        ((above * gradient_of_result).to(plan.real_dtype), below) for above, below in factors
-    )
+    factors = tuple((_product(above, gradient_of_result, plan), below) for above, below in factors)
     term, is_in_dtype = plan.loss.terms[0], plan.prediction.dtype == plan.target.dtype == plan.dtype
     # Such a slope is a difference and becomes the gradient itself; all else has temporaries.
     is_in_place = term.slope is term.residual and plan.weight is plan.where is None and is_in_dtype
@@ -121,6 +119,12 @@ def _gradient(
     items = ops.select(plan, operands)
     gradient = whole_gradient(ops, plan, plan.loss.terms, items, factors, unit)
     return gradient.to(plan.gradient_dtype)
+
+
+def _product(above: Array | float, gradient_of_result: Array, plan: Plan) -> Array:
+    is_one = isinstance(above, float) and above == 1.0
+    product = gradient_of_result if is_one else above * gradient_of_result
+    return product.to(plan.real_dtype)
 
 
 class _Node(torch.autograd.Function):

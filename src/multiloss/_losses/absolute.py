@@ -7,7 +7,7 @@ from multiloss._core.combinations import RATIO, ROOT
 from multiloss._core.loss import AT_LEAST_ONE, FRACTION, NOT_NEGATIVE, Loss, ParameterSpec
 from multiloss._core.measures import LARGEST
 from multiloss._core.terms import Term, difference, square
-from multiloss._losses.numerics import broadcast_with
+from multiloss._losses.numerics import broadcast_with, guarded
 from multiloss._losses.options import with_options
 from multiloss._planning.options import NAN, checked_scalar
 from multiloss._typing import (
@@ -104,7 +104,7 @@ def _is_smooth(p: Parameter) -> bool:
 def _safe_distance(xp: Namespace, residual: Array, p: Parameter) -> tuple[Array, Array]:
     """Return where the second derivative is infinite, and |y - t|, which is 1 there."""
     is_kink = (residual == 0) & (p < 2)  # noqa: PLR2004  as above
-    return is_kink, xp.where(is_kink, 1.0, xp.abs(residual))
+    return is_kink, guarded(xp, is_kink, 1.0, xp.abs(residual))
 
 
 MINKOWSKI = Loss(

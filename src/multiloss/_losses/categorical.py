@@ -17,7 +17,7 @@ from multiloss._losses.classes import (
     marked,
     probabilities,
 )
-from multiloss._losses.numerics import modulating_factor, times_log, times_or_zero
+from multiloss._losses.numerics import guarded, modulating_factor, times_log, times_or_zero
 from multiloss._losses.options import with_options
 from multiloss._losses.variants import GAMMA, SMOOTHING, STAND_IN, chosen, smoothed, variants
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
@@ -425,7 +425,7 @@ def _jensen_shannon(variant: _Variant, xp: Namespace, prediction: Array, target:
     total = probability + target
     share = p.residual(xp, target) / xp.where(total == 0, 1.0, total)
     is_near = ~(xp.abs(share) >= _NEAR)
-    share = xp.where(is_near, share, 0.0)
+    share = guarded(xp, is_near, share, 0.0)
 
     def times_log_ratio(part: Array) -> Array:
         # x log(2x / s) where r is not near zero; 0 log 0 is 0.

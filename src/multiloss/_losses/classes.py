@@ -7,7 +7,14 @@ has a number for each class (distributions).
 from typing import Any, NamedTuple
 
 from multiloss._core.terms import Scaled
-from multiloss._losses.numerics import constant, is_eager, ratio_or_zero, times_log, times_or_zero
+from multiloss._losses.numerics import (
+    constant,
+    guarded,
+    is_eager,
+    ratio_or_zero,
+    times_log,
+    times_or_zero,
+)
 from multiloss._typing import Array, Namespace
 
 
@@ -110,7 +117,7 @@ class Softmax(NamedTuple):
         if self.gap is None:
             return xp.log1p(self.rest / self.own)
         far = self.gap > _FAR
-        ratio = self.rest / xp.where(far, 1.0, self.own)
+        ratio = self.rest / guarded(xp, far, 1.0, self.own)
         return xp.where(far, self.gap, 0.0) + xp.log1p(xp.where(far, self.rest - 1, ratio))
 
     def slope_of_label(self, xp: Namespace, weight: Array | float) -> Scaled:

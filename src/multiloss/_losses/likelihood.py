@@ -11,7 +11,14 @@ from typing import Unpack
 from multiloss._call import evaluate
 from multiloss._core.loss import NOT_NEGATIVE, Domain, Loss, ParameterSpec
 from multiloss._core.terms import Term
-from multiloss._losses.numerics import expm1_minus, expm1_ratio, exponential_series, log_ratio
+from multiloss._losses.numerics import (
+    expm1_minus,
+    expm1_ratio,
+    exponential_series,
+    guarded,
+    is_constant,
+    log_ratio,
+)
 from multiloss._losses.options import with_options
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
 
@@ -20,6 +27,8 @@ _HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 
 def _or_nan(xp: Namespace, valid: Array, values: Array, prediction: Array) -> Array:
     """Return NaN where a value is not valid, of which the gradient is NaN too."""
+    if is_constant(xp):
+        return xp.where(valid, values, xp.nan)
     one_or_zero = xp.astype(valid, prediction.dtype)
     return xp.where(valid, values, prediction * (one_or_zero / one_or_zero))
 
@@ -43,7 +52,7 @@ def _safe_rate(xp: Namespace, prediction: Array, target: Array) -> Array:
 
 def _poisson_nll(xp: Namespace, prediction: Array, target: Array) -> Array:
     rate = _safe_rate(xp, prediction, target)
-    logarithm = xp.log(xp.where(rate >= 0, rate, 1.0))
+    logarithm = xp.log(guarded(xp, rate < 0, 1.0, rate))
     return _or_nan(xp, rate >= 0, prediction - target * logarithm, prediction)
 
 
@@ -60,23 +69,23 @@ def _poisson_nll_slope(xp: Namespace, prediction: Array, target: Array) -> Array
 # logarithm, with x = y - log(t), t (exp(x) - 1 - x) + log(2 π t) / 2.
 def _full_poisson_nll(xp: Namespace, prediction: Array, target: Array) -> Array:
     is_large = target > 1
-    rate, count = (xp.where(is_large, each, 1.0) for each in (prediction, target))
+    rate, count = (guarded(xp, is_large, each, 1.0) for each in (prediction, target))
     logarithm = xp.log(count)
     is_near, near = _near_poisson_deviance(xp, rate, count)
     # Not the logarithm of a quotient, of which autodiff makes the square of a count.
     far = rate - count - count * (xp.log(rate) - logarithm)
     large = xp.where(is_near, near, far) + (0.5 * logarithm + _HALF_LOG_2_PI)
-    small = _poisson_nll(xp, *(xp.where(is_large, 1.0, each) for each in (prediction, target)))
+    small = _poisson_nll(xp, *(guarded(xp, is_large, 1.0, each) for each in (prediction, target)))
     return xp.where(is_large, large, small)
 
 
 def _full_poisson_nll_of_log(xp: Namespace, prediction: Array, target: Array) -> Array:
     is_large = target > 1
-    count = xp.where(is_large, target, 1.0)
+    count = guarded(xp, is_large, target, 1.0)
     logarithm = xp.log(count)
-    excess = xp.where(is_large, prediction - logarithm, 0.0)
+    excess = guarded(xp, is_large, prediction - logarithm, 0.0)
     large = count * expm1_minus(xp, excess) + (0.5 * logarithm + _HALF_LOG_2_PI)
-    small = _poisson_nll_of_log(xp, xp.where(is_large, 0.0, prediction), target)
+    small = _poisson_nll_of_log(xp, guarded(xp, is_large, 0.0, prediction), target)
     return xp.where(is_large, large, small)
 
 
@@ -288,7 +297,9 @@ def _log_ratio_by_roots(xp: Namespace, above: Array, below: Array) -> Array:
 # slope = 2 (y - t) / y
 def _poisson_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
     zero = (target == 0) & (prediction >= 0)
-    half = _half_poisson_deviance(xp, xp.where(zero, 1.0, prediction), xp.where(zero, 1.0, target))
+    half = _half_poisson_deviance(
+        xp, guarded(xp, zero, 1.0, prediction), guarded(xp, zero, 1.0, target)
+    )
     return 2 * xp.where(zero, prediction, half)
 
 
@@ -376,7 +387,7 @@ def _gamma_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
 
 def _gamma_deviance_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
     valid = (prediction > 0) & (target > 0)
-    safe = xp.where(valid, prediction, 1.0)
+    safe = guarded(xp, valid, prediction, 1.0)
     return xp.where(valid, (prediction - target) / safe / safe, xp.nan)
 
 
@@ -449,10 +460,15 @@ _POWER = Domain(
 def _tweedie_deviance(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
     is_general = (prediction > 0) & (target > 0) & (power != 0)
     general = _tweedie_of_positives(
-        xp, xp.where(is_general, prediction, 1.0), xp.where(is_general, target, 1.0), power
+        xp,
+        guarded(xp, is_general, prediction, 1.0),
+        guarded(xp, is_general, target, 1.0),
+        power,
     )
     is_without_target = (prediction > 0) & (target <= 0) & (power != 0)
-    bare = _tweedie_without_target(xp, xp.where(is_without_target, prediction, 1.0), target, power)
+    bare = _tweedie_without_target(
+        xp, guarded(xp, is_without_target, prediction, 1.0), target, power
+    )
     result = 2 * xp.where(is_without_target, bare, general)
     is_valid = _is_tweedie(prediction, target, power) | (power == 0)
     result = _or_nan(xp, is_valid, result, prediction)
@@ -462,7 +478,7 @@ def _tweedie_deviance(xp: Namespace, prediction: Array, target: Array, power: Ar
 
 def _tweedie_deviance_slope(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
     residual = prediction - target
-    root = xp.where(prediction > 0, prediction, 1.0) ** (-0.5 * power)
+    root = guarded(xp, prediction <= 0, 1.0, prediction) ** (-0.5 * power)
     # One that overflows meets a zero at a perfect prediction.
     root = xp.where((residual == 0) & (root == xp.inf), 1.0, root)
     slope = xp.where(_is_tweedie(prediction, target, power), residual * root * root, xp.nan)
@@ -479,7 +495,7 @@ def _tweedie_of_positives(xp: Namespace, prediction: Array, target: Array, power
     lower, upper = 1 - power, 2 - power
     ratio = _log_ratio_of_positives(xp, prediction, target)
     near = xp.abs(ratio) * (1 + xp.abs(lower)) < 0.5  # noqa: PLR2004  where the series converges fast
-    small, large = xp.where(near, ratio, 0.0), xp.where(near, 1.0, ratio)
+    small, large = guarded(xp, near, ratio, 0.0), guarded(xp, near, 1.0, ratio)
     # Before the difference stands t, or where exp((2-p) l) is large, y.
     from_prediction = upper * large > 0
     base = xp.where(from_prediction & ~near, prediction, target)
@@ -501,7 +517,7 @@ def _log_ratio_of_positives(xp: Namespace, prediction: Array, target: Array) -> 
     """Return log(y/t) of positive numbers, of which the quotient may overflow."""
     residual, smaller = prediction - target, xp.minimum(prediction, target)
     close = xp.abs(residual) < _CLOSE * smaller
-    near = log_ratio(xp, xp.where(close, residual, 0.0), xp.where(close, smaller, 1.0))
+    near = log_ratio(xp, guarded(xp, close, residual, 0.0), guarded(xp, close, smaller, 1.0))
     # Far apart, the two logarithms do not cancel.
     return xp.where(close, near, xp.log(prediction) - xp.log(target))
 

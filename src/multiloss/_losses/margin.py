@@ -12,7 +12,7 @@ from multiloss._losses.classes import (
     marked,
     with_label,
 )
-from multiloss._losses.numerics import step
+from multiloss._losses.numerics import guarded, step
 from multiloss._losses.options import with_options
 from multiloss._losses.sigmoid import sigmoid
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
@@ -157,7 +157,7 @@ def squared_hinge(
 def _modified_huber(xp: Namespace, prediction: Array, target: Array) -> Array:
     violation = _hinge(xp, prediction, target, 1.0)
     far = violation > 2  # noqa: PLR2004  where the parabola ends
-    near = xp.where(far, 0.0, violation)
+    near = guarded(xp, far, 0.0, violation)
     return xp.where(far, 4 * violation - 4, near * near)
 
 

@@ -19,6 +19,23 @@ def broadcast_with(xp: Namespace, array: Array, other: Array) -> Array:
     return 1.0 * full  # no view, since what runs a formula may write to its result
 
 
+def is_constant(xp: Namespace) -> bool:
+    """Tell whether nothing is traced or differentiated."""
+    return getattr(xp, "is_constant", False)
+
+
+def guarded(xp: Namespace, condition: Array, first: Array | float, second: Array | float) -> Array:
+    """Return where(condition, first, second) of an array and a number that is dropped later.
+
+    Autodiff looks into what a later where() drops, and zero times an infinite derivative is not a
+    number. Where nothing is differentiated, it is the array alone.
+    """
+    if is_constant(xp):
+        array: Array = second if isinstance(first, float) else first
+        return array
+    return xp.where(condition, first, second)
+
+
 def log_ratio(xp: Namespace, difference: Array, smaller: Array) -> Array:
     """Return log(b / a), given b - a and the smaller of a and b.
 
@@ -39,19 +56,19 @@ _FAR = 2.0**60
 
 
 def split_far(xp: Namespace, residual: Array, scale: Parameter) -> tuple[Array, Array, Array]:
-    """Return r, z = r / scale, both zero where z² may overflow, and where that is.
+    """Return r and z = r / scale, for where z² cannot overflow, and where it may.
 
-    The residual is replaced before the division, so that its derivative cannot overflow either.
+    The residual is guarded before the division, so that its derivative cannot overflow either.
     """
     far = xp.abs(residual / scale) > _FAR
-    near = xp.where(far, 0.0, residual)
+    near = guarded(xp, far, 0.0, residual)
     return near, near / scale, far
 
 
 def log1p_square(xp: Namespace, residual: Array, scale: Parameter) -> Array:
     """Return log(1 + z²) for z = residual / scale; where z² overflows, 2 (log |r| - log scale)."""
     _, near, far = split_far(xp, residual, scale)
-    distant = xp.log(xp.where(far, xp.abs(residual), 1.0)) - _log(xp, scale)
+    distant = xp.log(guarded(xp, far, xp.abs(residual), 1.0)) - _log(xp, scale)
     return xp.where(far, 2.0 * distant, xp.log1p(near * near))
 
 
@@ -65,6 +82,8 @@ def expm1(xp: Namespace, array: Array) -> Array:
     Engines take the derivative of xp.expm1() from its result plus one, of which nothing is left far
     below zero. There the difference is as good.
     """
+    if is_constant(xp):
+        return xp.expm1(array)
     low = array < -0.5  # noqa: PLR2004  where neither form cancels
     return xp.where(low, xp.exp(xp.where(low, array, 0.0)) - 1, xp.expm1(xp.where(low, 0.0, array)))
 
@@ -76,10 +95,10 @@ def expm1_ratio(xp: Namespace, factor: Array, array: Array) -> Array:
     """
     product = factor * array
     small = xp.abs(product) < 1e-3  # noqa: PLR2004  the first term left out is below 2⁻⁵³
-    near = xp.where(small, product, 0.0)
+    near = guarded(xp, small, product, 0.0)
     series = array * (1 + near / 2 * (1 + near / 3 * (1 + near / 4 * (1 + near / 5))))
-    safe = xp.where(small, 1.0, factor)
-    return xp.where(small, series, expm1(xp, xp.where(small, 0.0, product)) / safe)
+    safe = guarded(xp, small, 1.0, factor)
+    return xp.where(small, series, expm1(xp, guarded(xp, small, 0.0, product)) / safe)
 
 
 _EXPONENTIAL_TERMS = {32: 8, 64: 14}  # the first term left out is below half a unit of the sum
@@ -104,7 +123,7 @@ def exponential_series(xp: Namespace, factor: Array | float, array: Array) -> Ar
 def expm1_minus(xp: Namespace, array: Array) -> Array:
     """Return exp(x) - 1 - x, also where the three cancel."""
     near = xp.abs(array) < 0.5  # noqa: PLR2004  where the series converges fast
-    small, large = xp.where(near, array, 0.0), xp.where(near, 1.0, array)
+    small, large = guarded(xp, near, array, 0.0), guarded(xp, near, 1.0, array)
     series = 0.5 * small * small * exponential_series(xp, 0.0, small)
     return xp.where(near, series, expm1(xp, large) - large)
 
@@ -122,7 +141,7 @@ def times_or_zero(xp: Namespace, factor: Array, array: Array) -> Array:
         if xp.all_numbers(product):
             return product
     nothing = (factor == 0) & (xp.abs(array) == xp.inf)
-    return xp.where(nothing, 0.0, factor * xp.where(nothing, 0.0, array))
+    return xp.where(nothing, 0.0, factor * guarded(xp, nothing, 0.0, array))
 
 
 def ratio_or_zero(xp: Namespace, array: Array, divisor: Array) -> Array:
@@ -140,9 +159,8 @@ def times_log(xp: Namespace, factor: Array, array: Array) -> Array:
 def modulating_factor(xp: Namespace, complement: Array, gamma: Parameter) -> Array:
     """Return q^γ; a constant where q vanishes, since the derivative there may be infinite."""
     nothing = complement < xp.finfo(complement.dtype).smallest_normal
-    return xp.where(
-        nothing, xp.zeros_like(complement) ** gamma, xp.where(nothing, 1.0, complement) ** gamma
-    )
+    power = guarded(xp, nothing, 1.0, complement) ** gamma
+    return xp.where(nothing, xp.zeros_like(complement) ** gamma, power)
 
 
 def step(xp: Namespace, array: Array) -> Array:

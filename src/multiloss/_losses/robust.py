@@ -5,7 +5,7 @@ from typing import Unpack
 from multiloss._call import evaluate
 from multiloss._core.loss import BELOW_INFINITY, FINITE_POSITIVE, POSITIVE, Loss, ParameterSpec
 from multiloss._core.terms import Term
-from multiloss._losses.numerics import expm1, expm1_ratio, log1p_square, split_far
+from multiloss._losses.numerics import expm1, expm1_ratio, guarded, log1p_square, split_far
 from multiloss._losses.options import with_options
 from multiloss._typing import Array, ArrayT, Namespace, Operand, Options, Parameter
 
@@ -254,7 +254,7 @@ def _log_cosh(xp: Namespace, prediction: Array, target: Array) -> Array:
     residual = prediction - target
     distance = xp.abs(residual)
     linear = distance > _LOG_COSH_IS_LINEAR
-    half_sine = xp.sinh(0.5 * xp.where(linear, 0.0, residual))
+    half_sine = xp.sinh(0.5 * guarded(xp, linear, 0.0, residual))
     return xp.where(linear, distance - _LOG2, xp.log1p(2 * half_sine * half_sine))
 
 
@@ -320,7 +320,8 @@ def _cauchy_slope(xp: Namespace, prediction: Array, target: Array, scale: Parame
     residual = prediction - target
     _, near, far = split_far(xp, residual, scale)
     # Where z² would overflow, and perhaps z too, the limit 2/r.
-    return xp.where(far, 2 / xp.where(far, residual, 1.0), near / (1 + 0.5 * near * near) / scale)
+    distant = 2 / guarded(xp, far, residual, 1.0)
+    return xp.where(far, distant, near / (1 + 0.5 * near * near) / scale)
 
 
 _SCALE = ParameterSpec("scale", FINITE_POSITIVE)
@@ -391,7 +392,7 @@ def _geman_mcclure_slope(
 ) -> Array:
     residual = prediction - target
     _, near, far = split_far(xp, residual, scale)
-    distant = xp.where(far, residual, 1.0) / scale
+    distant = guarded(xp, far, residual, 1.0) / scale
     reciprocal = 1 / (near * near + 4)
     # In an order in which neither the square of z² + 4 nor the cube of z overflows.
     return (
@@ -461,8 +462,8 @@ def _welsch(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -
 
 
 def _welsch_slope(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
-    _, near, _ = split_far(xp, prediction - target, scale)
-    return near * xp.exp(-0.5 * near * near) / scale
+    _, near, far = split_far(xp, prediction - target, scale)
+    return xp.where(far, 0.0, near * xp.exp(-0.5 * near * near) / scale)
 
 
 WELSCH = Loss("welsch", (Term(_welsch, _welsch_slope),), parameters=(_SCALE,))
@@ -603,9 +604,9 @@ def _barron(
     logarithm = log1p_square(xp, residual, scale * xp.sqrt(width))
     general = 0.5 * width * expm1_ratio(xp, 0.5 * shape, logarithm)
     # Each branch without the numbers of another, whose square may overflow.
-    ratio = xp.where(square, residual, 0.0) / scale
+    ratio = guarded(xp, square, residual, 0.0) / scale
     result = xp.where(square, 0.5 * ratio * ratio, general)
-    return xp.where(welsch, _welsch(xp, xp.where(welsch, residual, 0.0), 0.0, scale), result)
+    return xp.where(welsch, _welsch(xp, guarded(xp, welsch, residual, 0.0), 0.0, scale), result)
 
 
 def _barron_slope(
