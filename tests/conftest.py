@@ -57,7 +57,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 # default, and the standard at its strictest. The others run what they run in another setting, or as
 # any library does; there, one loss stands for all, and the rest is exhaustive. The quick run has
 # two engines.
-_DIFFERENT = ("numpy", "torch", "jax", "strictest")
+_DIFFERENT = ("numpy", "torch", "torch-device", "jax", "strictest")
 _QUICK = ("numpy", "torch")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,22 @@ def _torch() -> Library:
         default_float="float32",
         numpy=numpy,
     )
+
+
+@contextmanager
+def _as_on_a_device() -> Iterator[None]:
+    """Let PyTorch run tensors of the CPU as those of an accelerator."""
+    from multiloss._engines import torch
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "_is_on_host", lambda _: False)
+        # So that no plan is found that was made before, or after.
+        patch.setattr(torch.TorchEngine, "key", lambda *_: None)
+        yield
+
+
+def _torch_on_a_device() -> Library:
+    return replace(_torch(), name="torch-device", active=_as_on_a_device)
 
 
 def _jax() -> Library:
@@ -173,6 +189,7 @@ ENGINES: dict[str, Callable[[], Library]] = {
     "numpy": _numpy,
     "read-only": _read_only,
     "torch": _torch,
+    "torch-device": _torch_on_a_device,
     "jax": _jax,
     "jax-x64": _jax_x64,
     "strict": _strict,
@@ -184,4 +201,4 @@ ENGINES: dict[str, Callable[[], Library]] = {
 NUMPY_ENGINES = ("numpy", "read-only")
 
 # The engines with strategies beyond the operators.
-TUNED_ENGINES = ("numpy", "read-only", "torch", "jax", "jax-x64")
+TUNED_ENGINES = ("numpy", "read-only", "torch", "torch-device", "jax", "jax-x64")

@@ -47,6 +47,8 @@ def inference(*shape: int) -> torch.Tensor:
 
 
 tracked = partial(tensor, tracked=True)
+elsewhere = partial(torch.empty, device="meta")
+WHOLE_DEVICE = "whole on a device"
 SMALL, NODE, LARGE = (64,), (2**15,), (2**21 + 1,)  # elements of float32; 2²¹ are 8 MiB
 without_slope = ml.make_loss(lambda _xp, y, t: (y - t) ** 2)
 
@@ -246,8 +248,30 @@ TORCH: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: ml.mse(torch.nn.Parameter(tensor(*SMALL)), tensor(*SMALL)),
         "kernel",
     ),
-    "another device": (
-        lambda: ml.mse(tensor(*SMALL).to("meta"), tensor(*SMALL).to("meta")),
+    # On another device.
+    "kernel on a device": (lambda: ml.mse(elsewhere(*LARGE), elsewhere(*LARGE)), "kernel"),
+    "tracked kernel on a device": (
+        lambda: ml.mse(elsewhere(*LARGE).requires_grad_(), elsewhere(*LARGE)),
+        "kernel",
+    ),
+    "root on a device": (lambda: ml.rmse(elsewhere(*SMALL), elsewhere(*SMALL)), WHOLE_DEVICE),
+    "on a device": (lambda: ml.log_cosh(elsewhere(*SMALL), elsewhere(*SMALL)), WHOLE_DEVICE),
+    "gradient on a device": (
+        lambda: ml.value_and_grad(ml.mse)(elsewhere(*SMALL), elsewhere(*SMALL)),
+        WHOLE_DEVICE,
+    ),
+    "node on a device": (
+        lambda: ml.log_cosh(elsewhere(*SMALL).requires_grad_(), elsewhere(*SMALL)),
+        "node on a device",
+    ),
+    "tracked target on a device": (
+        lambda: ml.log_cosh(elsewhere(*SMALL), elsewhere(*SMALL).requires_grad_()),
+        "operators",
+    ),
+    "no reduction on a device": (
+        lambda: ml.log_cosh(
+            elsewhere(*SMALL).requires_grad_(), elsewhere(*SMALL), reduction="none"
+        ),
         "operators",
     ),
     "complex": (

@@ -63,13 +63,15 @@ def by_definition(prediction: Any, target: Any, options: Any, arrays: Any) -> tu
     return value, slopes / safe
 
 
-def large_strategy(engine: Library, options: Any, arrays: Any = ()) -> str:
-    """Return the strategy of a large loss without a gradient."""
+def large_strategies(engine: Library, options: Any, arrays: Any = ()) -> set[str]:
+    """Return the strategies that a large loss without a gradient may have."""
     if engine.name.startswith("jax"):
-        return "compiled"
+        return {"compiled"}
+    if engine.name == "torch-device":
+        return {"kernel", "whole on a device"}
     if options.get("reduction") != "none":
-        return "blocks"
-    return "whole" if engine.name == "torch" else "blocks" if arrays else "squares"
+        return {"blocks"}
+    return {"whole" if engine.name == "torch" else "blocks" if arrays else "squares"}
 
 
 def check(engine: Library, prediction: Any, target: Any, options: Any, **arrays: Any) -> None:
@@ -77,7 +79,7 @@ def check(engine: Library, prediction: Any, target: Any, options: Any, **arrays:
     with strategies_of(engine) as used:
         alone = ml.mse(prediction, target, **chosen)
     if prediction.shape != LAYOUTS["strided"](PREDICTION).shape:
-        assert used == [large_strategy(engine, options, arrays)]
+        assert set(used) <= large_strategies(engine, options, arrays)
     value, gradient = ml.value_and_grad(ml.mse)(prediction, target, **chosen)
     expected = by_definition(engine.numpy(prediction), engine.numpy(target), options, arrays)
     for result, reference in ((alone, expected[0]), (value, expected[0]), (gradient, expected[1])):
@@ -242,7 +244,7 @@ def test_the_family_in_blocks(
     with strategies_of(tuned_engine) as used:
         (ours, slopes), ours_alone = run(lambda array: tuned_engine.array(array, str(array.dtype)))
     # The one of a norm is that of its root.
-    assert used[-1] == large_strategy(tuned_engine, options)
+    assert used[-1] in large_strategies(tuned_engine, options)
     rtol = 100 * tuned_engine.eps(ours)
     for result, reference in ((ours, value), (ours_alone, alone), (slopes, gradient)):
         expected = np.asarray(reference)

@@ -52,8 +52,6 @@ def divided(xp: Namespace, numerator: Array, total: Total, empty: Any) -> Array:
         if total:
             return numerator / total
         total = xp.zeros_like(numerator)
-    if empty is None and getattr(xp, "is_constant", False):
-        return numerator / total  # NaN where both are zero
     nothing = total == 0
     # Both branches of where() are differentiated: the dropped one must not divide by zero.
     quotient = numerator / xp.where(nothing, 1.0, total)

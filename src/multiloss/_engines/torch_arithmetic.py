@@ -117,6 +117,11 @@ class ConstantArithmetic(EagerArithmetic, InPlaceArithmetic):
 class DeviceArithmetic(InPlaceArithmetic):
     """Computes in place, where autograd does not look, and waits for no number."""
 
+    def select(self, plan: Plan, operands: Operands) -> Items:
+        # What is measured has to be without masked elements.
+        base = InPlaceArithmetic if plan.loss.measure is None else Arithmetic
+        return base.select(self, plan, operands)
+
     def scaled_slopes(
         self,
         slopes: Array,
@@ -125,8 +130,8 @@ class DeviceArithmetic(InPlaceArithmetic):
         out: Array | None = None,  # noqa: ARG002  for others
     ) -> Array:
         if isinstance(below, torch.Tensor):
-            above = torch.where(below == 0, 0.0, above / below)
-        elif below is not None:
+            return slopes.mul_(above / below).masked_fill_(below == 0, 0.0)
+        if below is not None:
             above = above / below if below else 0.0
         return slopes.mul_(above)
 
