@@ -55,14 +55,22 @@ def log_ratio(xp: Namespace, difference: Array, smaller: Array) -> Array:
 _FAR = 2.0**60
 
 
+def in_units(array: Array, scale: Parameter) -> Array:
+    """Return an array divided by a scale, which mostly is one."""
+    return array if isinstance(scale, float) and scale == 1.0 else array / scale
+
+
 def split_far(xp: Namespace, residual: Array, scale: Parameter) -> tuple[Array, Array, Array]:
     """Return r and z = r / scale, for where z² cannot overflow, and where it may.
 
     The residual is guarded before the division, so that its derivative cannot overflow either.
     """
-    far = xp.abs(residual / scale) > _FAR
-    near = guarded(xp, far, 0.0, residual)
-    return near, near / scale, far
+    ratio = in_units(residual, scale)
+    far = xp.abs(ratio) > _FAR
+    if is_constant(xp):
+        return residual, ratio, far
+    near = xp.where(far, 0.0, residual)
+    return near, in_units(near, scale), far
 
 
 def log1p_square(xp: Namespace, residual: Array, scale: Parameter) -> Array:

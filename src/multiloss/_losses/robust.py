@@ -5,7 +5,14 @@ from typing import Unpack
 from multiloss._call import evaluate
 from multiloss._core.loss import BELOW_INFINITY, FINITE_POSITIVE, POSITIVE, Loss, ParameterSpec
 from multiloss._core.terms import Term
-from multiloss._losses.numerics import expm1, expm1_ratio, guarded, log1p_square, split_far
+from multiloss._losses.numerics import (
+    expm1,
+    expm1_ratio,
+    guarded,
+    in_units,
+    log1p_square,
+    split_far,
+)
 from multiloss._losses.options import with_options
 from multiloss._typing import Array, ArrayT, Namespace, Operand, Options, Parameter
 
@@ -321,7 +328,7 @@ def _cauchy_slope(xp: Namespace, prediction: Array, target: Array, scale: Parame
     _, near, far = split_far(xp, residual, scale)
     # Where z² would overflow, and perhaps z too, the limit 2/r.
     distant = 2 / guarded(xp, far, residual, 1.0)
-    return xp.where(far, distant, near / (1 + 0.5 * near * near) / scale)
+    return xp.where(far, distant, in_units(near / (1 + 0.5 * near * near), scale))
 
 
 _SCALE = ParameterSpec("scale", FINITE_POSITIVE)
@@ -392,7 +399,7 @@ def _geman_mcclure_slope(
 ) -> Array:
     residual = prediction - target
     _, near, far = split_far(xp, residual, scale)
-    distant = guarded(xp, far, residual, 1.0) / scale
+    distant = in_units(guarded(xp, far, residual, 1.0), scale)
     reciprocal = 1 / (near * near + 4)
     # In an order in which neither the square of z² + 4 nor the cube of z overflows.
     return (
@@ -463,7 +470,7 @@ def _welsch(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -
 
 def _welsch_slope(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
     _, near, far = split_far(xp, prediction - target, scale)
-    return xp.where(far, 0.0, near * xp.exp(-0.5 * near * near) / scale)
+    return xp.where(far, 0.0, in_units(near * xp.exp(-0.5 * near * near), scale))
 
 
 WELSCH = Loss("welsch", (Term(_welsch, _welsch_slope),), parameters=(_SCALE,))
