@@ -10,7 +10,7 @@ from typing import Unpack
 
 from multiloss._call import evaluate
 from multiloss._core.loss import NOT_NEGATIVE, Domain, Loss, ParameterSpec
-from multiloss._core.terms import Term
+from multiloss._core.terms import Term, difference, square
 from multiloss._losses.numerics import (
     expm1_minus,
     expm1_ratio,
@@ -550,10 +550,16 @@ def _tweedie_without_target(xp: Namespace, prediction: Array, target: Array, pow
     return upper_root * upper_root / upper - shift * lower_root * lower_root / lower
 
 
+_SQUARE = Loss("tweedie_deviance", (square(difference),), kernel="mse")
 TWEEDIE_DEVIANCE = Loss(
     "tweedie_deviance",
     (Term(_tweedie_deviance, _tweedie_deviance_slope, slope_scale=2.0),),
     parameters=(ParameterSpec("power", _POWER, is_array=True),),
+)
+# Powers that are other losses, which take a fraction of the operations.
+_OF_POWERS = tuple(
+    (power, replace(loss, name="tweedie_deviance", options=("power", *OPTION_NAMES)))
+    for power, loss in ((0, _SQUARE), (1, POISSON_DEVIANCE), (2, GAMMA_DEVIANCE))
 )
 
 
@@ -610,4 +616,8 @@ def tweedie_deviance(
     >>> ml.tweedie_deviance([4.0], [1.0])
     np.float64(9.0)
     """
+    if isinstance(power, (int, float)):
+        for special, loss in _OF_POWERS:
+            if power == special:
+                return evaluate(loss, prediction, target, **options)
     return evaluate(TWEEDIE_DEVIANCE, prediction, target, power, **options)
