@@ -198,7 +198,8 @@ def _whole(plan: Plan, operands: Operands) -> Any:
 class TorchEngine(Engine):
     """Uses PyTorch's kernels where there are any, and blocks and an autograd node beyond.
 
-    Accelerators, and whatever traces or transforms, get plain operators.
+    On accelerators a loss is a kernel or a node too, which waits for nothing. Whatever traces or
+    transforms gets plain operators.
     """
 
     def __init__(self) -> None:
