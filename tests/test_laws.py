@@ -251,6 +251,24 @@ def test_gradient_of_a_mean_of_nothing_is_zero_beside_nan(engine: Library, name:
     assert np.all(engine.numpy(gradient)[:, 0] == 0.0)
 
 
+@every({name: KINDS[name] for name in ("mse", "mae", "huber")})
+def test_weights_that_cancel_are_nothing(engine: Library, name: str) -> None:
+    # 4 - 1 over 1 - 1 in the first column.
+    prediction = engine.array([[2.0, 1.0], [1.0, 1.0]])
+    weight = engine.array([[1.0, 1.0], [-1.0, 1.0]])
+    zeros = engine.array(np.zeros((2, 2)))
+    differentiated = ml.value_and_grad(KINDS[name].function)
+    value, gradient = differentiated(prediction, zeros, weight=weight, axis=0)
+    assert np.isnan(engine.numpy(value)).tolist() == [True, False]
+    assert np.all(engine.numpy(gradient)[:, 0] == 0.0)
+    column, zero = prediction[:, 0], zeros[:, 0]
+    value, gradient = differentiated(column, zero, weight=weight[:, 0])
+    assert np.isnan(engine.numpy(value))
+    assert np.all(engine.numpy(gradient) == 0.0)
+    value, _ = differentiated(column, zero, weight=weight[:, 0], empty=7.0)
+    close(engine, value, 7.0)
+
+
 def test_sum_of_nothing_is_zero(engine: Library) -> None:
     nothing = engine.array(np.zeros((3, 0)))
     close(engine, ml.sse(nothing, nothing), 0.0)

@@ -92,12 +92,12 @@ BOUNDS: dict[str, tuple[Any, Any, Callable[[int], float]]] = {
     "weighted": (
         partial(ml.mse, weight=WEIGHT),
         lambda y, t: ((y - t) ** 2 * WEIGHT).sum() / WEIGHT.sum(),
-        lambda n: n + 2,
+        lambda n: n + 4,  # two of them for weights that sum to zero
     ),
     "masked": (
         partial(ml.mse, where=WHERE),
         lambda y, t: (torch.where(WHERE, y - t, 0) ** 2).sum() / WHERE.sum(),
-        lambda n: n + 2,
+        lambda n: n + 4,  # ditto
     ),
     "pinball": (
         partial(ml.pinball, q=0.8),

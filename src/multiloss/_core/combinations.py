@@ -21,10 +21,6 @@ class Combination(NamedTuple):
 # value  = Σ₁ / Σw, or Σ₁ where a sum is asked for
 # slope₁ =  1 / Σw, or 1
 def _mean(xp: Namespace, sums: Sums, empty: Any, *_: Any) -> Array:
-    is_array = not (sums.weight is None or isinstance(sums.weight, (int, float)))
-    if is_array and empty is None and getattr(xp, "is_constant", False):
-        # Where all weights are zero, so is the sum, and 0 / 0 is NaN.
-        return sums.terms[0] / sums.weight
     return divided(xp, sums.terms[0], sums.weight, empty)
 
 

@@ -38,6 +38,11 @@ class Sums(NamedTuple):
                 total[place] += each
 
 
+def is_constant(xp: Namespace) -> bool:
+    """Tell whether nothing is traced or differentiated."""
+    return getattr(xp, "is_constant", False)
+
+
 def divided(xp: Namespace, numerator: Array, total: Total, empty: Any) -> Array:
     """Return numerator / total, and ``empty`` (NaN for None) where the total is zero."""
     if total is None:
@@ -54,7 +59,7 @@ def divided(xp: Namespace, numerator: Array, total: Total, empty: Any) -> Array:
         total = xp.zeros_like(numerator)
     nothing = total == 0
     # Both branches of where() are differentiated: the dropped one must not divide by zero.
-    quotient = numerator / xp.where(nothing, 1.0, total)
+    quotient = numerator / (total if is_constant(xp) else xp.where(nothing, 1.0, total))
     instead = xp.nan if empty is None else empty
     return as_dtype_of(xp, xp.where(nothing, instead, quotient), quotient)
 

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 from multiloss._core.terms import Scaled
 from multiloss._losses.numerics import (
-    constant,
     guarded,
     is_eager,
     ratio_or_zero,
     times_log,
     times_or_zero,
+    without_derivative,
 )
 from multiloss._typing import Array, Namespace
 
@@ -224,7 +224,7 @@ def softmax(xp: Namespace, scores: Array, label: Array) -> Softmax:
             others = with_label(xp, others, label, 0.0)
             rest = xp.sum(others, axis=-1, keepdims=True)
             return Softmax(scores, label, others, rest, own, rest + own, None)
-    highest = constant(xp, xp.max(scores, axis=-1, keepdims=True))
+    highest = without_derivative(xp, xp.max(scores, axis=-1, keepdims=True))
     own_score = at_label(xp, scores, label)
     others = _exp_of_others(xp, scores, highest, label)
     rest = xp.sum(others, axis=-1, keepdims=True)

@@ -10,13 +10,13 @@ from typing import Unpack
 
 from multiloss._call import evaluate
 from multiloss._core.loss import NOT_NEGATIVE, Domain, Loss, ParameterSpec
+from multiloss._core.sums import is_constant
 from multiloss._core.terms import Term, difference, square
 from multiloss._losses.numerics import (
     expm1_minus,
     expm1_ratio,
     exponential_series,
     guarded,
-    is_constant,
     log_ratio,
 )
 from multiloss._losses.options import with_options

@@ -2,6 +2,7 @@
 
 import math
 
+from multiloss._core.sums import is_constant
 from multiloss._planning.shapes import broadcast_shape
 from multiloss._typing import Array, Namespace, Parameter
 
@@ -17,11 +18,6 @@ def broadcast_with(xp: Namespace, array: Array, other: Array) -> Array:
     else:
         full = xp.broadcast_arrays(array, other)[0]
     return 1.0 * full  # no view, since what runs a formula may write to its result
-
-
-def is_constant(xp: Namespace) -> bool:
-    """Tell whether nothing is traced or differentiated."""
-    return getattr(xp, "is_constant", False)
 
 
 def guarded(xp: Namespace, condition: Array, first: Array | float, second: Array | float) -> Array:
@@ -136,7 +132,7 @@ def expm1_minus(xp: Namespace, array: Array) -> Array:
     return xp.where(near, series, expm1(xp, large) - large)
 
 
-def constant(xp: Namespace, array: Array) -> Array:
+def without_derivative(xp: Namespace, array: Array) -> Array:
     """Return an array of which no derivative is taken, on an engine that takes some."""
     stop = getattr(xp, "stop_gradient", None)
     return array if stop is None else stop(array)
