@@ -14,6 +14,7 @@ from torch._dynamo.testing import CompileCounter
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 
 import multiloss as ml
+from engines import ENGINES, strategies_of
 from multiloss.torch import MSELoss, RegressionLoss, SSELoss
 from reference import REFERENCES, TARGET, Reference
 
@@ -659,3 +660,25 @@ def test_gradients_of_the_node_that_can_be_differentiated(
         value, prediction, torch.stack([ones, 2 * ones]), is_grads_batched=True
     )
     torch.testing.assert_close(batch, torch.stack([expected, 2 * expected]), rtol=1e-12, atol=1e-15)
+
+
+COMBINED = {
+    "rmse": ml.rmse,
+    "minkowski": partial(ml.minkowski, p=3.0),
+    "wmape": ml.wmape,
+    "cosine_distance": ml.cosine_distance,
+    "tversky": partial(ml.tversky, alpha=0.25, beta=2.0),
+}
+
+
+@pytest.mark.parametrize("loss", COMBINED.values(), ids=COMBINED)
+@pytest.mark.parametrize("size", [2**15, 2**20 + 1])  # from which on a node, and a node in blocks
+def test_gradient_of_a_node_of_sums(loss: Any, size: int) -> None:
+    prediction, target = double(size) + 2.0, (double(size, seed=1) > 0).double()
+    leaf = prediction.clone().requires_grad_()
+    with strategies_of(ENGINES["torch"]()) as used:
+        value = loss(leaf, target)
+    assert used == ["kernel" if loss is ml.rmse and size == 2**15 else "node"]
+    (3.0 * value).backward()
+    _, gradient = ml.value_and_grad(loss)(prediction, target)
+    torch.testing.assert_close(leaf.grad, 3.0 * gradient, rtol=1e-9, atol=0)
