@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from multiloss._core.sums import Sums, Total, repeats_of_weight
 from multiloss._core.terms import Term
 from multiloss._engines.base import Engine, Kind, Strategy, always
 from multiloss._engines.host import HOST_KEYS, NO_WARNINGS, without_warnings
+from multiloss._engines.numpy_namespace import ROW, sum_of_products, xp
 from multiloss._strategies.arithmetic import Arithmetic, InPlaceArithmetic
 from multiloss._strategies.blocks import blocks_if_safe, in_memory_order
 from multiloss._strategies.whole import is_safe, whole
@@ -20,7 +20,6 @@ from multiloss._typing import Array, DType
 
 _WHOLE_BYTES = 2**22  # up to which temporaries of an operand's size stay in the cache
 _BLOCK_BYTES = 2**20  # beyond, of each operand and each temporary of a block
-_ROW = 2**13  # elements
 _SMALLEST_TOTAL = 2.0**-60  # below, the quotient of a factor and a total may overflow
 _FLOAT32, _FLOAT64 = np.dtype("float32"), np.dtype("float64")
 
@@ -34,9 +33,9 @@ class NumPyArithmetic(InPlaceArithmetic):
             if weight is None and term.is_square and not plan.is_complex:
                 residual: Any = term.residual
                 values = residual(np, items.prediction, items.target)
-                return _sum_of_products(values, values)
+                return sum_of_products(values, values)
             if weight is not None and weight.shape == plan.shape:
-                return _sum_of_products(self.values(plan, term, items), weight)
+                return sum_of_products(self.values(plan, term, items), weight)
         return super().term_sum(plan, term, items)
 
     def sum(self, plan: Plan, values: Array) -> Array:
@@ -61,7 +60,7 @@ class NumPyArithmetic(InPlaceArithmetic):
             if plan.axes is None and not plan.keepdims:
                 return int(np.count_nonzero(where)) * repeats_of_weight(where.shape, shape, None)
         elif where is not None:
-            weight = np.where(where, weight, 0.0)
+            weight = xp.where(where, weight, 0.0)
         dtype = _FLOAT64 if plan.real_dtype == _FLOAT32 else plan.real_dtype
         total = _add(weight, axis=plan.axes, dtype=dtype, keepdims=plan.keeps_axes)
         stretch = repeats_of_weight(weight.shape, shape, plan.axes)
@@ -95,112 +94,23 @@ class NumPyArithmetic(InPlaceArithmetic):
         return slopes
 
 
-_ONES = {each: np.ones(_ROW, each) for each in (_FLOAT32, _FLOAT64)}
+_ONES = {each: np.ones(ROW, each) for each in (_FLOAT32, _FLOAT64)}
 
 
 def _sum(values: Array) -> Array:
     """Return the sum, by products with ones where those are faster."""
     ones = _ONES.get(values.dtype)
-    rows = values.size // _ROW
+    rows = values.size // ROW
     if ones is None or rows <= 1 or not values.flags.c_contiguous:
         return _add(values, axis=None)
     values = values.ravel()
-    end = rows * _ROW
-    return np.vecdot(values[:end].reshape(rows, _ROW), ones).sum() + _add(values[end:])
-
-
-def _sum_of_products(first: Array, second: Array) -> Array:
-    """Return Σ a·b.
-
-    In rows: one long product loses up to four digits in float32, and starts threads that are often
-    slower than one.
-    """
-    if first.ndim != 1:
-        order: Any = "K" if first is second else "C"
-        first, second = first.ravel(order), second.ravel(order)
-    rows = first.size // _ROW
-    if rows <= 1:
-        return first.dot(second)
-    end = rows * _ROW
-    products = np.vecdot(first[:end].reshape(rows, _ROW), second[:end].reshape(rows, _ROW))
-    return products.sum() + first[end:].dot(second[end:])
+    end = rows * ROW
+    return np.vecdot(values[:end].reshape(rows, ROW), ones).sum() + _add(values[end:])
 
 
 # Typed for keepdims=False and True, but not for either.
 _add: Any = np.add.reduce
 
-
-def _put_at_label(array: Array, label: Array, value: Any) -> Array:
-    if array.ndim == 2:  # noqa: PLR2004  vectors, of which NumPy's function takes longer
-        array[np.arange(array.shape[0]), label[:, 0]] = value if np.isscalar(value) else value[:, 0]
-    else:
-        np.put_along_axis(array, label, value, axis=-1)
-    return array
-
-
-def _take_along_axis(array: Array, label: Array, axis: int) -> Array:
-    if array.ndim == 2:  # noqa: PLR2004  ditto
-        return array[np.arange(array.shape[0]), label[:, 0]][:, None]
-    return np.take_along_axis(array, label, axis)
-
-
-def _exponentials(scores: Array) -> Array:
-    shifted = scores - np.maximum.reduce(scores, axis=-1, keepdims=True)
-    return np.exp(shifted, out=shifted)
-
-
-def _all_above(array: Array, bound: float) -> bool:
-    return not array.size or bool(np.minimum.reduce(array, axis=None) > bound)
-
-
-def _is_positive(array: Array) -> Array:
-    return (array > 0).astype(array.dtype)
-
-
-# Without axes a result is a scalar, which cannot be written to.
-def _minus_abs(array: Array) -> Array:
-    result = np.abs(array)
-    return np.negative(result, out=result if result.ndim else None)
-
-
-def _log1p_exp(array: Array) -> Array:
-    result = np.exp(array)
-    return np.log1p(result, out=result if result.ndim else None)
-
-
-def _sigmoid_of_negative(array: Array) -> Array:
-    small = np.exp(array)
-    result = 1 + small
-    return np.divide(small, result, out=result if result.ndim else None)
-
-
-def _all_numbers(array: Array) -> bool:
-    """Tell whether nothing is NaN."""
-    return not np.isnan(_sum_of_products(array, array))
-
-
-def _all_indices(label: Array, classes: int) -> bool:
-    # Negative ones are large as numbers without a sign.
-    return not label.size or bool(np.maximum.reduce(label.view(np.uintp), axis=None) < classes)
-
-
-# NumPy, and what the losses of classification compute with beyond the standard, in place.
-xp: Any = ModuleType(np.__name__)
-vars(xp).update(
-    vars(np),
-    take_along_axis=_take_along_axis,
-    put_at_label=_put_at_label,
-    exponentials=_exponentials,
-    all_above=_all_above,
-    all_indices=_all_indices,
-    all_numbers=_all_numbers,
-    is_positive=_is_positive,
-    minus_abs=_minus_abs,
-    log1p_exp=_log1p_exp,
-    sigmoid_of_negative=_sigmoid_of_negative,
-    is_constant=True,
-    is_eager=True,
-)
 
 _PLAIN = Arithmetic(xp)
 _ARITHMETIC = NumPyArithmetic(xp)
@@ -228,7 +138,7 @@ def _squares(plan: Plan, operands: Operands) -> Any:
     term: Any = loss.terms[0]
     residual = term.residual(np, operands.prediction, operands.target)
     if plan.axes is None:
-        squares = _sum_of_products(residual, residual)
+        squares = sum_of_products(residual, residual)
     else:
         residual *= residual
         squares = _ARITHMETIC.sum(plan, residual)

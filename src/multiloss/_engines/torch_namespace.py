@@ -46,6 +46,40 @@ def _all_indices(label: torch.Tensor, classes: int) -> bool:
     return lowest.item() >= 0 and highest.item() < classes
 
 
+_BITS: dict[Any, Any] = {torch.float32: torch.int32, torch.float64: torch.int64}
+_BY_BITS = 2**12  # elements from which on a selection by bits is faster
+
+
+def _where(condition: Any, first: Any, second: Any) -> Any:
+    """Return where(), by bits: to branch by a condition without a pattern is slow."""
+    array = first if type(second) is float else second
+    bits = _BITS.get(getattr(array, "dtype", None))
+    if bits is None or array.numel() < _BY_BITS or not _meet(condition, first, second, array):
+        return array_api_compat.torch.where(condition, first, second)
+    # All bits of what is selected, and none of the others.
+    mask = condition.view(torch.int8).to(bits).neg_()
+    if type(second) is float and str(second) == "0.0":
+        mask &= first.view(bits)
+        return mask.view(array.dtype)
+    ones, others = (
+        torch.tensor(each, dtype=array.dtype) if type(each) is float else each
+        for each in (first, second)
+    )
+    mask &= ones.view(bits) ^ others.view(bits)
+    mask ^= others.view(bits)
+    return mask.view(array.dtype)
+
+
+def _meet(condition: Any, first: Any, second: Any, array: Any) -> bool:
+    """Tell whether a condition, and two tensors or a tensor and a number, have one layout."""
+    wanted = (condition, torch.bool), (first, array.dtype), (second, array.dtype)
+    return all(
+        each.dtype == dtype and each.shape == array.shape and each.is_contiguous()
+        for each, dtype in wanted
+        if type(each) is not float
+    )
+
+
 def _is_positive(tensor: torch.Tensor) -> torch.Tensor:
     # Into floats, since to convert the result takes as long as the comparison.
     return torch.gt(tensor, 0.0, out=torch.empty_like(tensor))
@@ -89,6 +123,7 @@ vars(xp_on_device).update(vars(xp), put_at_label=_put_at_label_in_place, is_cons
 xp_in_place: Any = ModuleType(xp.__name__)
 vars(xp_in_place).update(
     vars(xp_on_device),
+    where=_where,
     exponentials=_exponentials,
     all_above=_all_above,
     all_indices=_all_indices,
