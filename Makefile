@@ -36,6 +36,10 @@ test-all: test test-lowest ## all of that in every setting, and with the lowest 
 test-lowest: .venv-lowest/wheel ## the tests with the lowest versions that pyproject.toml promises
 	.venv-lowest/bin/python -m pytest --numprocesses 2 -m "not exhaustive" --engines alone
 
+.PHONY: test-cuda
+test-cuda: .venv/wheel ## the laws on an accelerator, which has to be there
+	.venv/bin/python -m pytest --engines cuda
+
 .PHONY: test-minimal
 test-minimal: .venv-minimal/wheel ## the NumPy part of the tests, where no other engine is installed
 	.venv-minimal/bin/python -m pytest --engines numpy
@@ -47,6 +51,10 @@ bench: .venv/wheel ## time every engine beside its peers, and write docs/benchma
 .PHONY: bench-quick
 bench-quick: .venv/wheel ## the same for a few sizes, printed (1 minute)
 	.venv/bin/python benchmarks/run.py --quick
+
+.PHONY: bench-cuda
+bench-cuda: .venv/wheel ## time PyTorch's losses on an accelerator, and write docs/benchmarks_cuda.md
+	.venv/bin/python benchmarks/cuda.py
 
 .PHONY: gallery
 gallery: .venv/wheel ## draw the losses for docs/gallery.md

@@ -276,7 +276,8 @@ def log_softmax(xp: Any, scores: Any) -> Any:
 
 
 def one_hot(xp: Any, scores: Any, labels: Any) -> Any:
-    return xp.astype(xp.arange(scores.shape[-1]) == labels[..., None], scores.dtype)
+    classes = xp.arange(scores.shape[-1], device=getattr(scores, "device", None))
+    return xp.astype(classes == labels[..., None], scores.dtype)
 
 
 def generalized_value(xp: Any, prediction: Any, target: Any, q: Any = 0.7) -> Any:

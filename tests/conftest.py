@@ -6,7 +6,7 @@ import pytest
 
 import multiloss
 from build import difference
-from engines import ENGINES, NUMPY_ENGINES, TUNED_ENGINES, Library
+from engines import CUDA_ENGINES, ENGINES, NUMPY_ENGINES, TUNED_ENGINES, Library
 
 # What a test file needs beside the run-time dependencies stands in it, since it is imported before
 # its marks are read: NEEDS = "engines", or "peers" for other packages to compare with or to draw.
@@ -15,15 +15,17 @@ _IGNORED: dict[str, tuple[str, ...]] = {
     "all": (),
     "alone": ("peers",),
     "numpy": ("peers", "engines"),
+    "cuda": ("peers",),
 }
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--engines",
-        choices=("all", "alone", "numpy"),
+        choices=tuple(_IGNORED),
         default="all",
-        help="alone: without their peers; numpy: only what needs no more than the package itself",
+        help="alone: without their peers; numpy: only what needs no more than the package itself; "
+        "cuda: the laws, on an accelerator",
     )
 
 
@@ -46,10 +48,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    is_numpy_alone = metafunc.config.getoption("--engines") == "numpy"
+    alone = {"numpy": NUMPY_ENGINES, "cuda": CUDA_ENGINES}
+    others = tuple(name for name in ENGINES if name not in CUDA_ENGINES)
+    wanted = alone.get(metafunc.config.getoption("--engines"), others)
     for fixture, names in (("engine", tuple(ENGINES)), ("tuned_engine", TUNED_ENGINES)):
         if fixture in metafunc.fixturenames:
-            chosen = [name for name in names if name in NUMPY_ENGINES or not is_numpy_alone]
+            chosen = [name for name in names if name in wanted]
             metafunc.parametrize(fixture, chosen, indirect=True)
 
 
@@ -61,8 +65,11 @@ _DIFFERENT = ("numpy", "torch", "torch-device", "jax", "strictest")
 _QUICK = ("numpy", "torch")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave to the longer runs what is the same law in one more setting."""
+    if config.getoption("--engines") == "cuda":
+        items[:] = [item for item in items if _is_of_cuda(item)]
+        return
     for item in items:
         given: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
         engine = given.get("engine", given.get("tuned_engine", "numpy"))
@@ -73,6 +80,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         # Large arrays are nothing special to JAX.
         if engine not in _DIFFERENT or ("tuned_engine" in given and engine == "jax"):
             item.add_marker(pytest.mark.exhaustive)
+
+
+def _is_of_cuda(item: pytest.Item) -> bool:
+    if item.path.stem == "test_cuda":
+        return True
+    given = getattr(getattr(item, "callspec", None), "params", {})
+    return bool({"engine", "tuned_engine"} & set(given))
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ class Library:
     has_float64: bool = True
     dtypes: tuple[str, ...] = ("float16", "bfloat16", "float32", "float64", "int8", "int64")
     numpy: Callable[[Any], Any] = np.asarray  # back again
+    is_on_device: bool = False  # where PyTorch's strategies are those of accelerators
     active: Callable[[], AbstractContextManager[Any]] = field(default=nullcontext)
 
     def array(self, data: Any, dtype: str = "float64") -> Any:
@@ -101,7 +102,18 @@ def _as_on_a_device() -> Iterator[None]:
 
 
 def _torch_on_a_device() -> Library:
-    return replace(_torch(), name="torch-device", active=_as_on_a_device)
+    return replace(_torch(), name="torch-device", is_on_device=True, active=_as_on_a_device)
+
+
+def _torch_on_cuda() -> Library:
+    host = _torch()
+    return replace(
+        host,
+        name="torch-cuda",
+        is_on_device=True,
+        asarray=lambda array: host.asarray(array).cuda(),
+        numpy=lambda tensor: host.numpy(tensor.cpu()),
+    )
 
 
 def _jax() -> Library:
@@ -190,6 +202,7 @@ ENGINES: dict[str, Callable[[], Library]] = {
     "read-only": _read_only,
     "torch": _torch,
     "torch-device": _torch_on_a_device,
+    "torch-cuda": _torch_on_cuda,
     "jax": _jax,
     "jax-x64": _jax_x64,
     "strict": _strict,
@@ -197,8 +210,11 @@ ENGINES: dict[str, Callable[[], Library]] = {
     "dask": _dask,
 }
 
+# The engine that needs an accelerator.
+CUDA_ENGINES = ("torch-cuda",)
+
 # The engines that need nothing but the run-time dependencies.
 NUMPY_ENGINES = ("numpy", "read-only")
 
 # The engines with strategies beyond the operators.
-TUNED_ENGINES = ("numpy", "read-only", "torch", "torch-device", "jax", "jax-x64")
+TUNED_ENGINES = ("numpy", "read-only", "torch", "torch-device", "torch-cuda", "jax", "jax-x64")

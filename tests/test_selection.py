@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from multiloss._engines.numpy_namespace import xp as in_numpy
-from multiloss._engines.torch_namespace import xp_in_place as in_torch
+from multiloss._engines.numpy_namespace import xp_by_bits as in_numpy
+from multiloss._engines.torch_namespace import xp_by_bits as in_torch
 
 NEEDS = "engines"
 

@@ -67,7 +67,7 @@ def large_strategies(engine: Library, options: Any, arrays: Any = ()) -> set[str
     """Return the strategies that a large loss without a gradient may have."""
     if engine.name.startswith("jax"):
         return {"compiled"}
-    if engine.name == "torch-device":
+    if engine.is_on_device:
         return {"kernel", "whole on a device"}
     if options.get("reduction") != "none":
         return {"blocks"}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from multiloss._core.sums import Factor, Sums, divided, replaced_where_empty
+from multiloss._core.sums import Factor, Sums, divided, is_constant, replaced_where_empty
 from multiloss._typing import Array, Namespace, Parameter
 
 
@@ -48,16 +48,26 @@ def _root(
     # one that a compiler does not know: the shape alone makes that mean NaN.
     is_count = isinstance(sums.weight, int) and empty is None
     mean = divided(xp, mean, sums.weight, None if is_count else 0.0)
-    nothing = mean == 0
-    root = _nonzero_root(xp, xp.where(nothing, 1.0, mean), exponent)
-    result = unit * xp.where(nothing, mean, root)
+    root = _root_or_zero(xp, mean, exponent)
+    result = root if is_one(unit) else unit * root
     return result if is_count else replaced_where_empty(xp, result, sums.weight, empty)
+
+
+def _root_or_zero(xp: Namespace, mean: Array, exponent: Parameter) -> Array:
+    if is_constant(xp):
+        return _nonzero_root(xp, mean, exponent)
+    # Whose derivative at zero is infinite.
+    nothing = mean == 0
+    return xp.where(nothing, mean, _nonzero_root(xp, xp.where(nothing, 1.0, mean), exponent))
 
 
 def _root_slopes(
     xp: Namespace, sums: Sums, parameters: tuple[Parameter, ...], _: Any
 ) -> tuple[Factor, ...]:
     exponent, mean = exponent_of(parameters), divided(xp, sums.terms[0], sums.weight, 0.0)
+    if is_two(exponent):
+        root = _root_or_zero(xp, mean, exponent)
+        return ((0.5, root if sums.weight is None else root * sums.weight),)
     nothing = mean == 0
     safe = xp.where(nothing, 1.0, mean)
     slope = xp.where(nothing, 0.0, safe ** (1 / exponent - 1) / exponent)
@@ -65,7 +75,7 @@ def _root_slopes(
 
 
 def _nonzero_root(xp: Namespace, mean: Array, exponent: Parameter) -> Array:
-    """Return the p-th root of a mean that is not zero."""
+    """Return the p-th root, of which the derivative at zero is infinite."""
     return xp.sqrt(mean) if is_two(exponent) else mean ** (1 / exponent)
 
 
@@ -77,6 +87,11 @@ def exponent_of(parameters: tuple[Parameter, ...]) -> Parameter:
 def is_two(exponent: Parameter) -> bool:
     """Tell whether an exponent is certain to be 2."""
     return isinstance(exponent, float) and exponent == 2.0  # noqa: PLR2004  as its name says
+
+
+def is_one(unit: Any) -> bool:
+    """Tell whether a unit is certain to be 1."""
+    return isinstance(unit, float) and unit == 1.0
 
 
 ROOT = Combination(_root, _root_slopes)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from multiloss._core.combinations import exponent_of, is_two
+from multiloss._core.combinations import exponent_of, is_one, is_two
 from multiloss._core.records import replaced
 from multiloss._core.terms import Term, difference, square
 from multiloss._typing import Array, DType, Namespace
@@ -26,7 +26,8 @@ class Measure(NamedTuple):
     """A first pass over the elements.
 
     ``unit`` takes the namespace, the plan, the elements and the values of ``losses``, whose axes
-    are kept; ``apply`` takes the namespace, the terms, the elements and the unit.
+    are kept; it is 1.0 where sums neither overflow nor vanish. ``apply`` takes the namespace, the
+    terms, the elements and the unit.
     """
 
     unit: Callable[..., Any]
@@ -36,7 +37,13 @@ class Measure(NamedTuple):
 
 # The base-2 logarithm of a power that overflows in no dtype.
 _LARGEST_LOG2 = 60.0
-_SQUARE = square(difference)
+
+
+def _measured(xp: Namespace, prediction: Array, target: Any) -> Array:  # noqa: ARG001  a residual
+    return prediction
+
+
+_SQUARE = square(_measured)
 
 
 def _unit(xp: Namespace, plan: "Plan", items: "Items") -> Array:
@@ -56,7 +63,10 @@ def _in_unit(xp: Namespace, terms: tuple[Term, ...], items: "Items", unit: Array
         # The unit ignores what has no weight, whose power must not overflow then.
         beyond = xp.abs(residual) / unit > 2.0 ** (_LARGEST_LOG2 / exponent)
         residual = xp.where((weight == 0) & beyond, 0.0 * residual, residual)
-    residual = residual / unit if is_two(exponent) else _quotient(xp, residual, unit)
+    if not is_two(exponent):
+        residual = _quotient(xp, residual, unit)
+    elif not is_one(unit):
+        residual = residual / unit
     slope = None
     if term.residual_slope is not None:
         slope = term.residual_slope(xp, items.prediction, items.target)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,14 +11,15 @@ from multiloss._core.sums import Sums, Total, repeats_of_weight
 from multiloss._core.terms import Term
 from multiloss._engines.base import Engine, Kind, Strategy, always
 from multiloss._engines.host import HOST_KEYS, NO_WARNINGS, without_warnings
-from multiloss._engines.numpy_namespace import ROW, sum_of_products, xp
+from multiloss._engines.numpy_namespace import ROW, sum_of_products, xp, xp_by_bits
 from multiloss._strategies.arithmetic import Arithmetic, InPlaceArithmetic
 from multiloss._strategies.blocks import blocks_if_safe, in_memory_order
-from multiloss._strategies.whole import is_safe, whole
+from multiloss._strategies.whole import factors_of, is_safe, whole
 from multiloss._typing import Array, DType
 
 _WHOLE_BYTES = 2**22  # up to which temporaries of an operand's size stay in the cache
 _BLOCK_BYTES = 2**20  # beyond, of each operand and each temporary of a block
+_MANY = 2**13  # elements from which on a selection by bits is faster
 _SMALLEST_TOTAL = 2.0**-60  # below, the quotient of a factor and a total may overflow
 _FLOAT32, _FLOAT64 = np.dtype("float32"), np.dtype("float64")
 
@@ -60,7 +60,7 @@ class NumPyArithmetic(InPlaceArithmetic):
             if plan.axes is None and not plan.keepdims:
                 return int(np.count_nonzero(where)) * repeats_of_weight(where.shape, shape, None)
         elif where is not None:
-            weight = xp.where(where, weight, 0.0)
+            weight = self.xp.where(where, weight, 0.0)
         dtype = _FLOAT64 if plan.real_dtype == _FLOAT32 else plan.real_dtype
         total = _add(weight, axis=plan.axes, dtype=dtype, keepdims=plan.keeps_axes)
         stretch = repeats_of_weight(weight.shape, shape, plan.axes)
@@ -114,6 +114,7 @@ _add: Any = np.add.reduce
 
 _PLAIN = Arithmetic(xp)
 _ARITHMETIC = NumPyArithmetic(xp)
+_BY_BITS = NumPyArithmetic(xp_by_bits)
 
 
 def _is_square(plan: Plan) -> bool:
@@ -150,10 +151,9 @@ def _squares(plan: Plan, operands: Operands) -> Any:
         return whole(_PLAIN, plan, operands)
     if not plan.with_gradient:
         return value
-    ((above, below),) = loss.combination.slopes(np, sums, (), None)
+    ((above, below),) = factors_of(np, plan, operands, sums, None)
     is_slope = term.slope is term.residual
     slopes = residual if is_slope else term.slope(np, operands.prediction, operands.target)
-    above = loss.scale * term.slope_scale * above
     return value, _ARITHMETIC.scaled_slopes(slopes, above, below)
 
 
@@ -162,7 +162,7 @@ def _blocks(plan: Plan, operands: Operands) -> Any:
     if plan.axes is None and not plan.with_gradient:
         plan, operands = in_memory_order(np, plan, operands, operands.prediction.strides)
     limit = _BLOCK_BYTES // np.dtype(plan.dtype).itemsize
-    result = blocks_if_safe(_ARITHMETIC, plan, operands, limit=limit)
+    result = blocks_if_safe(_BY_BITS, plan, operands, limit=limit)
     return whole(_PLAIN, *given) if result is None else result
 
 
@@ -171,6 +171,11 @@ def _is_large(plan: Plan) -> bool:
     is_elementwise = plan.with_gradient and (plan.is_complex or plan.prediction.shape != shape)
     size = math.prod(shape) * np.dtype(plan.dtype).itemsize
     return size > _WHOLE_BYTES and not is_elementwise
+
+
+def _whole(plan: Plan, operands: Operands) -> Any:
+    ops = _ARITHMETIC if math.prod(plan.full_shape) < _MANY else _BY_BITS
+    return whole(ops, plan, operands, is_measured=False)
 
 
 class NumPyEngine(Engine):
@@ -184,7 +189,7 @@ class NumPyEngine(Engine):
         self.strategies = (
             Strategy("squares", _is_square, _squares),
             Strategy("blocks", _is_large, _blocks),
-            Strategy("whole", always, partial(whole, _ARITHMETIC, is_measured=False)),
+            Strategy("whole", always, _whole),
         )
 
     def metadata(self, array: Array) -> Metadata:

@@ -31,14 +31,13 @@ _BITS: dict[Any, Any] = {
     np.dtype("float32"): np.dtype("int32"),
     np.dtype("float64"): np.dtype("int64"),
 }
-_BY_BITS = 2**13  # elements from which on a selection by bits is faster
 
 
-def _where(condition: Any, first: Any, second: Any) -> Array:
+def _where_by_bits(condition: Any, first: Any, second: Any) -> Array:
     """Return where(), by bits: to branch by a condition without a pattern is slow."""
     array = first if type(second) is float else second
     bits = _BITS.get(getattr(array, "dtype", None))
-    if bits is None or array.size < _BY_BITS or not _meet(condition, first, second, array):
+    if bits is None or not _meet(condition, first, second, array):
         return np.where(condition, first, second)
     selected = np.count_nonzero(condition)
     if selected in {0, array.size}:
@@ -126,7 +125,6 @@ def _all_indices(label: Array, classes: int) -> bool:
 xp: Any = ModuleType(np.__name__)
 vars(xp).update(
     vars(np),
-    where=_where,
     take_along_axis=_take_along_axis,
     put_at_label=_put_at_label,
     exponentials=_exponentials,
@@ -140,3 +138,7 @@ vars(xp).update(
     is_constant=True,
     is_eager=True,
 )
+
+# The same for large arrays, in which no selection follows a pattern that a processor could learn.
+xp_by_bits: Any = ModuleType(np.__name__)
+vars(xp_by_bits).update(vars(xp), where=_where_by_bits)

@@ -13,8 +13,15 @@ from multiloss._core.plan import Metadata, Operands, Plan, arrays_of
 from multiloss._core.sums import Sums
 from multiloss._core.terms import Term
 from multiloss._engines.base import Engine, Strategy, always
-from multiloss._engines.host import HOST_KEYS
-from multiloss._engines.torch_arithmetic import CONSTANT, DEVICE, TRACKED, by_kernel, has_kernel
+from multiloss._engines.host import HOST_KEYS, NUMBERS
+from multiloss._engines.torch_arithmetic import (
+    CONSTANT_BY_BITS,
+    DEVICE,
+    TRACKED,
+    by_kernel,
+    constant_of,
+    has_kernel,
+)
 from multiloss._engines.torch_namespace import xp
 from multiloss._engines.torch_node import (
     block_limit,
@@ -185,14 +192,14 @@ def _wide_kernel(plan: Plan, operands: Operands) -> Any:
 
 def _blocks(plan: Plan, operands: Operands) -> Any:
     if plan.with_gradient:
-        result = blocks_if_safe(CONSTANT, plan, operands, limit=block_limit(plan))
+        result = blocks_if_safe(CONSTANT_BY_BITS, plan, operands, limit=block_limit(plan))
     else:
         result = sums_in_blocks(plan, operands).value
     return operators(plan, operands) if result is None else result
 
 
 def _whole(plan: Plan, operands: Operands) -> Any:
-    return whole(CONSTANT, plan, operands, is_measured=False)
+    return whole(constant_of(plan), plan, operands, is_measured=False)
 
 
 class TorchEngine(Engine):
@@ -250,6 +257,9 @@ class TorchEngine(Engine):
         return torch.get_default_dtype()
 
     def from_host(self, value: Any, dtype: DType, like: Array) -> Array:
+        if type(value) in NUMBERS:
+            # A copy would wait for the device.
+            return torch.full((), value, dtype=dtype, device=like.device)
         return torch.asarray(value, dtype=dtype, device=like.device)
 
     def with_slope(self, loss: Loss) -> Loss:

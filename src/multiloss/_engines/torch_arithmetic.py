@@ -1,19 +1,22 @@
 """What strategies ask of PyTorch."""
 
+import math
 from functools import partial
 from typing import Any, cast
 
 import torch
 
+from multiloss._core.measures import LARGEST
 from multiloss._core.plan import Items, Operands, Plan, items_of
 from multiloss._core.sums import Total
 from multiloss._core.terms import Term
-from multiloss._engines.torch_namespace import xp, xp_in_place, xp_on_device
+from multiloss._engines.torch_namespace import xp, xp_by_bits, xp_in_place, xp_on_device
 from multiloss._engines.torch_private import KERNELS, NONE, SUM
 from multiloss._strategies.arithmetic import Arithmetic, InPlaceArithmetic
 from multiloss._typing import Array
 
 _SHORT = 2**13  # elements; a longer product loses digits, and waits for threads
+_MANY = 2**12  # elements from which on a selection by bits is faster
 
 
 def has_kernel(plan: Plan) -> bool:
@@ -114,13 +117,41 @@ class ConstantArithmetic(EagerArithmetic, InPlaceArithmetic):
         return torch.mul(slopes, above, out=out)
 
 
+def _adds_in_double(plan: Plan) -> bool:
+    """Tell whether squares of single precision are added up in double, where none overflows."""
+    measure = plan.loss.measure
+    return (
+        measure is LARGEST
+        and plan.loss.terms[0].is_square
+        and plan.weight is None
+        and plan.dtype == torch.float32
+        and plan.prediction.device.type != "mps"  # which has no double precision
+    )
+
+
 class DeviceArithmetic(InPlaceArithmetic):
     """Computes in place, where autograd does not look, and waits for no number."""
 
     def select(self, plan: Plan, operands: Operands) -> Items:
         # What is measured has to be without masked elements.
-        base = InPlaceArithmetic if plan.loss.measure is None else Arithmetic
+        is_measured = plan.loss.measure is not None and not _adds_in_double(plan)
+        base = Arithmetic if is_measured else InPlaceArithmetic
         return base.select(self, plan, operands)
+
+    def unit(self, plan: Plan, items: Items, *lengths: Array) -> Any:
+        return 1.0 if _adds_in_double(plan) else super().unit(plan, items, *lengths)
+
+    def term_sum(self, plan: Plan, term: Term, items: Items) -> Array:
+        if not _adds_in_double(plan):
+            return super().term_sum(plan, term, items)
+        residual: Any = term.residual
+        values = residual(self.xp, items.prediction, items.target)
+        if items.where is not None:
+            values = self.xp.where(items.where, values, 0.0)
+        norm = torch.linalg.vector_norm(
+            values, dim=plan.axes, keepdim=plan.keeps_axes, dtype=torch.float64
+        )
+        return norm * norm
 
     def scaled_slopes(
         self,
@@ -138,5 +169,11 @@ class DeviceArithmetic(InPlaceArithmetic):
 
 OPERATORS = Arithmetic(xp)
 TRACKED = TrackedArithmetic(xp)
-CONSTANT = ConstantArithmetic(xp_in_place)
+CONSTANT_BY_BITS = ConstantArithmetic(xp_by_bits)
 DEVICE = DeviceArithmetic(xp_on_device)
+_CONSTANT = ConstantArithmetic(xp_in_place)
+
+
+def constant_of(plan: Plan) -> ConstantArithmetic:
+    """Return what computes on the CPU where autograd does not look."""
+    return _CONSTANT if math.prod(plan.full_shape) < _MANY else CONSTANT_BY_BITS

@@ -13,7 +13,8 @@ def _sign(tensor: torch.Tensor) -> torch.Tensor:
 
     That of array_api_compat assigns to the NaNs, which no transformation follows.
     """
-    return torch.maximum(torch.sign(tensor), torch.clamp(tensor.detach(), max=-1.0))
+    signs = torch.sign(tensor)
+    return torch.clamp(tensor.detach(), signs, signs)
 
 
 # What the losses of classification compute with beyond the standard.
@@ -47,14 +48,13 @@ def _all_indices(label: torch.Tensor, classes: int) -> bool:
 
 
 _BITS: dict[Any, Any] = {torch.float32: torch.int32, torch.float64: torch.int64}
-_BY_BITS = 2**12  # elements from which on a selection by bits is faster
 
 
-def _where(condition: Any, first: Any, second: Any) -> Any:
+def _where_by_bits(condition: Any, first: Any, second: Any) -> Any:
     """Return where(), by bits: to branch by a condition without a pattern is slow."""
     array = first if type(second) is float else second
     bits = _BITS.get(getattr(array, "dtype", None))
-    if bits is None or array.numel() < _BY_BITS or not _meet(condition, first, second, array):
+    if bits is None or not _meet(condition, first, second, array):
         return array_api_compat.torch.where(condition, first, second)
     # All bits of what is selected, and none of the others.
     mask = condition.view(torch.int8).to(bits).neg_()
@@ -94,6 +94,10 @@ def _log1p_exp(tensor: torch.Tensor) -> torch.Tensor:
     return torch.sigmoid(tensor).neg_().log1p_().neg_()
 
 
+def _log1p_exp_on_device(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.exp().log1p_()
+
+
 def _all_numbers(tensor: torch.Tensor) -> bool:
     """Tell whether nothing is NaN; infinities of both signs count as NaN."""
     return not math.isnan(tensor.sum().item())
@@ -117,20 +121,28 @@ vars(xp).update(
 )
 # What computes in place where autograd does not look.
 xp_on_device: Any = ModuleType(xp.__name__)
-vars(xp_on_device).update(vars(xp), put_at_label=_put_at_label_in_place, is_constant=True)
+vars(xp_on_device).update(
+    vars(xp),
+    put_at_label=_put_at_label_in_place,
+    is_positive=_is_positive,
+    minus_abs=_minus_abs,
+    log1p_exp=_log1p_exp_on_device,
+    sigmoid_of_negative=torch.sigmoid,
+    is_constant=True,
+)
 
 # What may look at numbers, too, which takes no time on the CPU.
 xp_in_place: Any = ModuleType(xp.__name__)
 vars(xp_in_place).update(
     vars(xp_on_device),
-    where=_where,
     exponentials=_exponentials,
+    log1p_exp=_log1p_exp,
     all_above=_all_above,
     all_indices=_all_indices,
     all_numbers=_all_numbers,
-    is_positive=_is_positive,
-    minus_abs=_minus_abs,
-    log1p_exp=_log1p_exp,
-    sigmoid_of_negative=torch.sigmoid,
     is_eager=True,
 )
+
+# The same for many elements, in which no selection follows a pattern that a processor could learn.
+xp_by_bits: Any = ModuleType(xp.__name__)
+vars(xp_by_bits).update(vars(xp_in_place), where=_where_by_bits)

@@ -1,13 +1,14 @@
 """A loss as one node of PyTorch's graph."""
 
 import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 
 from multiloss._core.plan import Operands, Plan, beside_classes
-from multiloss._core.sums import Sums
-from multiloss._engines.torch_arithmetic import CONSTANT, DEVICE, OPERATORS
+from multiloss._core.sums import Factor, Sums, Total
+from multiloss._engines.torch_arithmetic import CONSTANT_BY_BITS, DEVICE, OPERATORS, constant_of
 from multiloss._engines.torch_namespace import xp
 from multiloss._engines.torch_private import is_batched
 from multiloss._strategies.arithmetic import InPlaceArithmetic
@@ -17,7 +18,13 @@ from multiloss._strategies.blocks import (
     blockwise_value,
     in_memory_order,
 )
-from multiloss._strategies.whole import value_if_safe, whole, whole_gradient, whole_sums
+from multiloss._strategies.whole import (
+    factors_of,
+    value_if_safe,
+    whole,
+    whole_gradient,
+    whole_sums,
+)
 from multiloss._typing import Array
 
 _WHOLE_BYTES = 2**23  # up to which temporaries of an operand's size stay in the cache
@@ -54,16 +61,17 @@ class _Results(NamedTuple):
 
 
 def sums_in_blocks(plan: Plan, operands: Operands) -> _Results:
+    ops = CONSTANT_BY_BITS
     if plan.axes is None:
         strides = operands.prediction.stride()
         plan, operands = in_memory_order(xp, plan, operands, strides)
-    sums, unit = blockwise_sums(CONSTANT, plan, operands, limit=block_limit(plan))
-    value = blockwise_value(CONSTANT, plan, operands, sums, unit)
-    return _Results(CONSTANT, value, sums, unit)
+    sums, unit = blockwise_sums(ops, plan, operands, limit=block_limit(plan))
+    value = blockwise_value(ops, plan, operands, sums, unit)
+    return _Results(ops, value, sums, unit)
 
 
 def _sums_of_whole(
-    plan: Plan, operands: Operands, ops: InPlaceArithmetic = CONSTANT, *, is_measured: bool = False
+    plan: Plan, operands: Operands, ops: InPlaceArithmetic, *, is_measured: bool
 ) -> _Results:
     plan = plan._replace(keeps_axes=plan.keepdims or plan.axes is not None)
     items = ops.select(plan, operands)
@@ -72,8 +80,9 @@ def _sums_of_whole(
 
 
 def _value_and_gradient(plan: Plan, operands: Operands) -> _Results:
-    value, gradient = whole(CONSTANT, _with_gradient(plan), operands, is_measured=False)
-    return _Results(CONSTANT, value, Sums((), None), None, gradient)
+    ops = constant_of(plan)
+    value, gradient = whole(ops, _with_gradient(plan), operands, is_measured=False)
+    return _Results(ops, value, Sums((), None), None, gradient)
 
 
 def _with_gradient(plan: Plan) -> Plan:
@@ -89,7 +98,7 @@ def device_node(plan: Plan, operands: Operands) -> Any:
 
 
 def node(plan: Plan, operands: Operands) -> Any:
-    evaluated: Any = _sums_of_whole
+    evaluated: Any = partial(_sums_of_whole, ops=constant_of(plan), is_measured=False)
     if is_large(plan):
         evaluated = sums_in_blocks
     elif prepares(plan):
@@ -109,22 +118,29 @@ def _gradient(
 ) -> Array:
     """Return the gradient with respect to the prediction, given that with respect to the loss."""
     ops, _, sums, unit, _ = results
-    factors = plan.loss.combination.slopes(xp, sums, operands.parameters, unit)
-    factors = tuple((_product(above, gradient_of_result, plan), below) for above, below in factors)
+    factors = tuple(
+        [
+            _times(above, below, gradient_of_result, plan)
+            for above, below in factors_of(ops.xp, plan, operands, sums, unit)
+        ]
+    )
     term, is_in_dtype = plan.loss.terms[0], plan.prediction.dtype == plan.target.dtype == plan.dtype
     # Such a slope is a difference and becomes the gradient itself; all else has temporaries.
     is_in_place = term.slope is term.residual and plan.weight is plan.where is None and is_in_dtype
-    if ops is CONSTANT and is_large(plan) and not is_in_place:
-        return blockwise_gradient(CONSTANT, plan, operands, factors, unit, limit=block_limit(plan))
+    if ops is not DEVICE and is_large(plan) and not is_in_place:
+        return blockwise_gradient(ops, plan, operands, factors, unit, limit=block_limit(plan))
     items = ops.select(plan, operands)
     gradient = whole_gradient(ops, plan, plan.loss.terms, items, factors, unit)
     return gradient.to(plan.gradient_dtype)
 
 
-def _product(above: Array | float, gradient_of_result: Array, plan: Plan) -> Array:
+def _times(above: Array | float, below: Total, gradient_of_result: Array, plan: Plan) -> Factor:
+    """Return a factor times the gradient with respect to the loss."""
+    if isinstance(above, float) and isinstance(below, int) and below:
+        above, below = above / below, None
     is_one = isinstance(above, float) and above == 1.0
     product = gradient_of_result if is_one else above * gradient_of_result
-    return product.to(plan.real_dtype)
+    return product.to(plan.real_dtype), below
 
 
 class _Node(torch.autograd.Function):

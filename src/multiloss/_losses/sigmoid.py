@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from multiloss._losses.numerics import is_eager, ratio_or_zero, times_log, times_or_zero
+from multiloss._core.sums import is_constant
+from multiloss._losses.numerics import ratio_or_zero, times_log, times_or_zero
 from multiloss._typing import Array, Namespace
 
 
@@ -54,14 +55,14 @@ class Sigmoid(NamedTuple):
 
     def _sigmoid_of_low(self, xp: Namespace) -> Array:
         """Return s."""
-        if is_eager(xp):
+        if is_constant(xp):
             return xp.sigmoid_of_negative(self.low)
         small = xp.exp(self.low)
         return small / (1 + small)
 
     def _log1p_exp_of_low(self, xp: Namespace) -> Array:
         """Return log(1 + exp(-|y|))."""
-        return xp.log1p_exp(self.low) if is_eager(xp) else xp.log1p(xp.exp(self.low))
+        return xp.log1p_exp(self.low) if is_constant(xp) else xp.log1p(xp.exp(self.low))
 
     def probability(self, xp: Namespace) -> Array:
         """Return p."""
@@ -78,7 +79,12 @@ class Sigmoid(NamedTuple):
 
     def softplus(self, xp: Namespace) -> Array:
         """Return log(1 + exp(y)), which is -log(1 - p)."""
-        return self.entropy(xp, EntropyWeights(0.0, None))
+        if not is_constant(xp):
+            return self.entropy(xp, EntropyWeights(0.0, None))
+        # Without a factor that may be zero where the score is infinite.
+        result = xp.clip(self.score, 0.0, None)
+        result += self._log1p_exp_of_low(xp)
+        return result
 
     def entropy(self, xp: Namespace, weights: EntropyWeights) -> Array:
         """Return -A log p - B log(1 - p)."""
@@ -130,7 +136,7 @@ def probability_of(xp: Namespace, prediction: Array, *, from_logits: bool) -> Si
 
 def sigmoid(xp: Namespace, score: Array) -> Sigmoid:
     """Return the sigmoid of scores."""
-    if is_eager(xp):
+    if is_constant(xp):
         return Sigmoid(score, xp.is_positive(score), xp.minus_abs(score))
     # To multiply by, since a selection is slow where it follows no pattern.
     above = xp.astype(score > 0, score.dtype)

@@ -342,11 +342,15 @@ def rmsle(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> Ar
 #
 # The value is computed from the slope, so that a q of zero does not meet a square that overflows.
 def _expectile(xp: Namespace, prediction: Array, target: Array, q: Parameter) -> Array:
-    return _expectile_slope(xp, prediction, target, q) * (prediction - target)
+    residual = prediction - target
+    return _weighted_residual(xp, residual, q) * residual
 
 
 def _expectile_slope(xp: Namespace, prediction: Array, target: Array, q: Parameter) -> Array:
-    residual = prediction - target
+    return _weighted_residual(xp, prediction - target, q)
+
+
+def _weighted_residual(xp: Namespace, residual: Array, q: Parameter) -> Array:
     return xp.where(residual > 0, (1 - q) * residual, q * residual)
 
 

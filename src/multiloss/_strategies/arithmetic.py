@@ -22,6 +22,11 @@ class Arithmetic:
         """Return a result for a look at its numbers."""
         return value
 
+    def unit(self, plan: Plan, items: Items, *lengths: Array) -> Any:
+        """Return the unit of the terms."""
+        measure: Any = plan.loss.measure
+        return measure.unit(self.xp, plan, items, *lengths)
+
     def values(self, plan: Plan, term: Term, items: Items) -> Array:
         """Return a term of each item."""
         xp = self.xp

@@ -16,6 +16,8 @@ from multiloss._core.terms import Term
 from multiloss._strategies.arithmetic import Arithmetic
 from multiloss._strategies.whole import (
     UNSAFE,
+    as_real,
+    factors_of,
     is_safe,
     plan_of_unit,
     sums_of,
@@ -39,16 +41,13 @@ def blocks_if_safe(ops: Arithmetic, plan: Plan, operands: Operands, *, limit: in
     value = blockwise_value(ops, plan, operands, sums, unit)
     if value is None or not plan.with_gradient:
         return value
-    factors = plan.loss.combination.slopes(ops.xp, sums, operands.parameters, unit)
+    factors = factors_of(ops.xp, plan, operands, sums, unit)
     return value, blockwise_gradient(ops, plan, operands, factors, unit, limit=limit)
 
 
 def blockwise_value(ops: Arithmetic, plan: Plan, operands: Operands, sums: Sums, unit: Any) -> Any:
     """Return the loss, given the sums of blocks; None if a unit is missed."""
-    plan = plan._replace(keeps_axes=True)
-    value = value_if_safe(ops, plan, operands, sums, unit)
-    # As an array: not every astype() takes a scalar.
-    return None if value is None else ops.xp.astype(value[...], plan.real_dtype, copy=False)
+    return value_if_safe(ops, plan._replace(keeps_axes=True), operands, sums, unit)
 
 
 def blockwise_sums(
@@ -206,7 +205,7 @@ def _unit(ops: Arithmetic, plan: Plan, operands: Operands, limit: int) -> Any:
         part = plan_of_unit(plan, loss)
         sums, _ = blockwise_sums(ops, part, operands, limit=limit)
         length = loss.combination.value(ops.xp, sums, None, (), None)
-        length = ops.xp.astype(length[...], plan.real_dtype, copy=False)
+        length = as_real(ops.xp, plan, length)
         if not is_safe(ops, length, ()):
             return UNSAFE
         lengths.append(length)

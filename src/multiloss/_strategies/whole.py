@@ -30,7 +30,7 @@ def whole(ops: Arithmetic, plan: Plan, operands: Operands, *, is_measured: bool 
         return whole(Arithmetic(ops.xp), plan, operands)
     if not plan.with_gradient:
         return value
-    factors = plan.loss.combination.slopes(ops.xp, sums, operands.parameters, unit)
+    factors = factors_of(ops.xp, plan, operands, sums, unit)
     gradient = whole_gradient(ops, plan, terms, items, factors, unit)
     return value, as_gradient(ops.xp, plan, gradient)
 
@@ -53,7 +53,13 @@ def value_if_safe(ops: Arithmetic, plan: Plan, operands: Operands, sums: Sums, u
         return None
     if plan.keeps_axes and plan.axes and not plan.keepdims:
         value = ops.xp.squeeze(value, axis=plan.axes)
-    return value
+    return value if value.dtype == plan.real_dtype else as_real(ops.xp, plan, value)
+
+
+def as_real(xp: Namespace, plan: Plan, value: Array) -> Array:
+    """Return a result, which may have been added up in double precision, in the real dtype."""
+    # As an array: not every astype() takes a scalar.
+    return value if value.dtype == plan.real_dtype else xp.astype(value[...], plan.real_dtype)
 
 
 def whole_sums(ops: Arithmetic, plan: Plan, items: Items, *, is_measured: bool) -> tuple[Sums, Any]:
@@ -93,8 +99,8 @@ def _unit(ops: Arithmetic, plan: Plan, items: Items, *, is_measured: bool) -> An
         length = loss.combination.value(ops.xp, sums, None, (), unit)
         if unit is None and not is_safe(ops, length, ()):
             return UNSAFE
-        lengths.append(length)
-    return measure.unit(ops.xp, plan, items, *lengths)
+        lengths.append(as_real(ops.xp, plan, length))
+    return ops.unit(plan, items, *lengths)
 
 
 def is_safe(ops: Arithmetic, norm: Array, parameters: tuple[Parameter, ...]) -> bool:
@@ -131,6 +137,20 @@ def sums_of(ops: Arithmetic, plan: Plan, terms: tuple[Term, ...], items: Items) 
     )
 
 
+def factors_of(
+    xp: Namespace, plan: Plan, operands: Operands, sums: Sums, unit: Any
+) -> tuple[Factor, ...]:
+    """Return what the slopes of each term are multiplied with and divided by."""
+    loss = plan.loss
+    factors = loss.combination.slopes(xp, sums, operands.parameters, unit)
+    return tuple(
+        [
+            (loss.scale * term.slope_scale * above, below)
+            for term, (above, below) in zip(loss.terms, factors, strict=False)
+        ]
+    )
+
+
 def weighted_slopes(  # noqa: PLR0917  as in blocks
     ops: Arithmetic,
     plan: Plan,
@@ -143,8 +163,8 @@ def weighted_slopes(  # noqa: PLR0917  as in blocks
     gradient: Any = None
     for term, (above, below) in zip(terms, factors, strict=False):
         slopes = ops.slopes(plan, term, items)
-        above = beside_classes(plan, plan.loss.scale * term.slope_scale * above)  # noqa: PLW2901
-        below = beside_classes(plan, below)  # noqa: PLW2901  the same, in a shape that fits
+        above = beside_classes(plan, above)  # noqa: PLW2901  the same, in a shape that fits
+        below = beside_classes(plan, below)  # noqa: PLW2901  ditto
         if isinstance(slopes, Scaled):
             # Numbers first, and only a count: a quotient by a small float may overflow.
             if isinstance(above, float) and isinstance(below, int) and below:

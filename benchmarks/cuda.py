@@ -1,0 +1,144 @@
+"""Time PyTorch's losses on an accelerator: ours beside its own, or what is written by hand.
+
+``make bench-cuda`` writes docs/benchmarks_cuda.md: for each loss, forward and backward, the time,
+what the device was asked to do (launches), and the peak of memory beyond the operands.
+"""
+
+import argparse
+import statistics
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from rich.console import Console
+from rich.progress import track
+from torch.profiler import ProfilerActivity, profile
+
+from by_hand import PAIRS, Pair, with_options
+from timing import interleave
+
+SIZES = (1_000, 1_000_000, 100_000_000)
+CLASSES = 1000  # of vectors, of which there are as many fewer
+COMPILED = ("mse", "huber", "log_cosh", "mse, weighted")
+SECONDS = 0.2
+DOCS = Path(__file__).parent.parent / "docs"
+
+HEAD = """# Benchmarks on an accelerator
+
+Written by `make bench-cuda`, on {device} with PyTorch {version}. Each row is a loss and its
+gradient, of float32 numbers; calls are interleaved, each waits for the device, and times are
+medians. By hand is what PyTorch's function, or the loss written with its functions, takes
+(`benchmarks/by_hand.py`). Memory is the peak beyond the operands, of which the gradient is one.
+`compiled` stands for `torch.compile`.
+
+| loss | elements | µs | by hand | ratio | launches | by hand | MiB | by hand |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|
+"""
+
+
+class Operands(NamedTuple):
+    """What the losses take: numbers, and labels of vectors."""
+
+    prediction: torch.Tensor
+    target: torch.Tensor
+    scores: torch.Tensor
+    label: torch.Tensor
+
+
+def operands(size: int) -> Operands:
+    """Return positive numbers, which all losses take."""
+    prediction, target = (torch.rand(size, device="cuda") * 3 + 0.25 for _ in range(2))
+    vectors = max(1, size // CLASSES)
+    label = torch.randint(0, CLASSES, (vectors,), device="cuda")
+    return Operands(
+        prediction.requires_grad_(),
+        target,
+        prediction.detach()[: vectors * CLASSES].reshape(vectors, -1).requires_grad_(),
+        label,
+    )
+
+
+def training_step(loss: Callable[[Any, Any], Any], prediction: Any, target: Any, ones: Any) -> None:
+    """Compute a loss and its gradient."""
+    prediction.grad = None
+    loss(prediction, target).backward(ones)
+
+
+def synchronized(call: Callable[[], None]) -> None:
+    """Call, and wait for the device."""
+    call()
+    torch.cuda.synchronize()
+
+
+def launches(call: Callable[[], None]) -> int:
+    """Return how many kernels, copies and fills the device was asked for."""
+    synchronized(call)
+    with profile(activities=[ProfilerActivity.CUDA]) as found:
+        synchronized(call)
+    of_device = torch.autograd.DeviceType.CUDA  # type: ignore[attr-defined]  # as torch has it
+    events: Any = found.events()
+    return sum(each.device_type == of_device for each in events)
+
+
+def peak(call: Callable[[], None], prediction: torch.Tensor) -> float:
+    """Return the peak of memory beyond what was there before, in MiB."""
+    prediction.grad = None
+    synchronized(call)
+    prediction.grad = None
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    synchronized(call)
+    return (torch.cuda.max_memory_allocated() - before) / 2**20
+
+
+def row(name: str, pair: Pair, given: Operands) -> str:
+    """Measure a loss beside the other, and return a line of the table."""
+    arrays = (given.scores, given.label) if pair.has_labels else (given.prediction, given.target)
+    calls: list[Callable[[], None]] = []
+    for loss in (pair.ours, pair.by_hand):
+        ones = torch.ones_like(loss(*arrays).detach())
+        calls.append(partial(training_step, loss, *arrays, ones))
+    times = interleave(
+        {str(k): partial(synchronized, call) for k, call in enumerate(calls)}, SECONDS
+    )
+    ours, other = (times[str(k)].median * 1e6 for k in range(2))
+    counts = [launches(call) for call in calls]
+    peaks = [peak(call, arrays[0]) for call in calls]
+    return (
+        f"| {name} | {arrays[0].numel():,} | {ours:,.0f} | {other:,.0f} | {ours / other:.2f} "
+        f"| {counts[0]} | {counts[1]} | {peaks[0]:,.1f} | {peaks[1]:,.1f} |"
+    )
+
+
+def compiled(pair: Pair) -> Pair:
+    """Return both losses compiled."""
+    return pair._replace(ours=torch.compile(pair.ours), by_hand=torch.compile(pair.by_hand))
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=DOCS / "benchmarks_cuda.md")
+    output = parser.parse_args().output
+    if not torch.cuda.is_available():
+        sys.exit("there is no CUDA device that PyTorch sees, and nothing to measure")
+    head = HEAD.format(device=torch.cuda.get_device_name(), version=torch.__version__)
+    lines, ratios = [], []
+    for size in track(SIZES, "sizes", console=Console(stderr=True)):
+        given = operands(size)
+        weight, where = torch.rand_like(given.target), given.target > given.prediction
+        pairs = {**PAIRS, **with_options(weight, where)}
+        pairs |= {f"{name}, compiled": compiled(pairs[name]) for name in COMPILED}
+        for name, pair in pairs.items():
+            lines.append(row(name, pair, given))
+            ratios.append(float(lines[-1].split("|")[5]))
+            print(lines[-1], flush=True)  # noqa: T201  one by one, since it may take minutes
+    output.write_text(head + "\n".join(lines) + "\n")
+    print(f"median ratio {statistics.median(ratios):.2f}, written to {output}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

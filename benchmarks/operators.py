@@ -1,0 +1,79 @@
+"""Count what PyTorch is asked for, on the device that has no numbers."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+# No kernel is launched for a view, and one that fills takes next to nothing.
+FREE = {
+    "alias",
+    "as_strided",
+    "detach",
+    "diagonal",
+    "empty",
+    "empty_like",
+    "empty_strided",
+    "expand",
+    "fill_",
+    "full",
+    "full_like",
+    "new_empty",
+    "new_zeros",
+    "ones_like",
+    "permute",
+    "scalar_tensor",
+    "select",
+    "slice",
+    "squeeze",
+    "transpose",
+    "unsqueeze",
+    "view",
+    "zeros",
+    "zeros_like",
+}
+
+
+class Operators(TorchDispatchMode):
+    """Counts what is called."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # as torch ships it
+        self.calls: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Count an operator, and run it."""
+        name = str(func).split(".")[1]
+        if name not in FREE:
+            self.calls[name] += 1
+        return func(*args, **(kwargs or {}))
+
+
+class Use(NamedTuple):
+    """What a loss and its gradient use."""
+
+    forward: Counter[str]
+    backward: Counter[str]
+    kept: list[torch.Tensor]  # for the gradient, of arrays
+
+    def total(self) -> int:
+        """Return the number of operators."""
+        return self.forward.total() + self.backward.total()
+
+
+def used_by(loss: Callable[[Any, Any], Any], prediction: Any, target: Any) -> Use:
+    """Return what a loss and its gradient use."""
+    prediction = prediction.detach().requires_grad_()
+    kept: list[torch.Tensor] = []
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept.append(tensor)
+        return tensor
+
+    with Operators() as forward, torch.autograd.graph.saved_tensors_hooks(keep, lambda each: each):
+        value = loss(prediction, target)
+    with Operators() as backward:
+        value.backward(torch.ones_like(value))
+    return Use(forward.calls, backward.calls, [each for each in kept if each.ndim])
