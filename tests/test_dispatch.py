@@ -272,7 +272,7 @@ TORCH: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: ml.log_cosh(
             elsewhere(*SMALL).requires_grad_(), elsewhere(*SMALL), reduction="none"
         ),
-        "operators",
+        "node on a device",
     ),
     "complex": (
         lambda: ml.mse(tensor(*SMALL, dtype=torch.complex64), tensor(*SMALL)),

@@ -131,7 +131,10 @@ def _is_faster_as_a_node(plan: Plan) -> bool:
 
 
 def _suits_node(plan: Plan) -> bool:
-    return _is_eager_value(plan) and _is_faster_as_a_node(plan) and _may_be_a_node(plan)
+    is_reduced = plan.axes != ()
+    return (
+        is_reduced and _is_eager_value(plan) and _is_faster_as_a_node(plan) and _may_be_a_node(plan)
+    )
 
 
 def _suits_device_node(plan: Plan) -> bool:
@@ -142,7 +145,6 @@ def _suits_device_node(plan: Plan) -> bool:
 def _may_be_a_node(plan: Plan) -> bool:
     return (
         not _tracks_other_operands(plan)
-        and plan.axes != ()
         # A node cannot save a tensor of inference mode.
         and all(each.is_saveable for each in arrays_of(plan))
         # Below this size autograd differentiates the value, and beyond it has to be the same.

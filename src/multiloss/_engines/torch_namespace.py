@@ -1,6 +1,7 @@
 """What formulas compute with in PyTorch: the namespace of array-api-compat, and more."""
 
 import math
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -124,6 +125,7 @@ xp_on_device: Any = ModuleType(xp.__name__)
 vars(xp_on_device).update(
     vars(xp),
     put_at_label=_put_at_label_in_place,
+    exponentials=partial(torch.softmax, dim=-1),
     is_positive=_is_positive,
     minus_abs=_minus_abs,
     log1p_exp=_log1p_exp_on_device,

@@ -79,8 +79,7 @@ def _sums_of_whole(
     return _Results(ops, value_if_safe(ops, plan, operands, sums, unit), sums, unit)
 
 
-def _value_and_gradient(plan: Plan, operands: Operands) -> _Results:
-    ops = constant_of(plan)
+def _value_and_gradient(plan: Plan, operands: Operands, ops: InPlaceArithmetic) -> _Results:
     value, gradient = whole(ops, _with_gradient(plan), operands, is_measured=False)
     return _Results(ops, value, Sums((), None), None, gradient)
 
@@ -93,7 +92,10 @@ def _with_gradient(plan: Plan) -> Plan:
 
 def device_node(plan: Plan, operands: Operands) -> Any:
     with torch.no_grad():
-        results = _sums_of_whole(plan, operands, DEVICE, is_measured=True)
+        if prepares(plan) and not is_large(plan):
+            results = _value_and_gradient(plan, operands, DEVICE)
+        else:
+            results = _sums_of_whole(plan, operands, DEVICE, is_measured=True)
     return _applied(plan, operands, results)
 
 
@@ -102,7 +104,7 @@ def node(plan: Plan, operands: Operands) -> Any:
     if is_large(plan):
         evaluated = sums_in_blocks
     elif prepares(plan):
-        evaluated = _value_and_gradient
+        evaluated = partial(_value_and_gradient, ops=constant_of(plan))
     with torch.no_grad():
         results = evaluated(plan, operands)
     return operators(plan, operands) if results.value is None else _applied(plan, operands, results)

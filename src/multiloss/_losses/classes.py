@@ -6,6 +6,7 @@ has a number for each class (distributions).
 
 from typing import Any, NamedTuple
 
+from multiloss._core.sums import is_constant
 from multiloss._core.terms import Scaled
 from multiloss._losses.numerics import (
     guarded,
@@ -32,9 +33,8 @@ def checked_label(xp: Namespace, prediction: Array, target: Array) -> tuple[Arra
     label, classes = target[..., None], prediction.shape[-1]
     if is_eager(xp) and xp.all_indices(label, classes):
         return label, None
-    is_valid = (label >= 0) & (label < classes)
-    one = xp.where(is_valid, xp.ones_like(prediction[..., :1]), xp.nan)
-    return xp.where(is_valid, label, 0), one
+    safe = xp.clip(label, 0, classes - 1)
+    return safe, xp.where(safe == label, xp.ones_like(prediction[..., :1]), xp.nan)
 
 
 def marked(array: Array | float, one: Array | None) -> Any:
@@ -224,6 +224,8 @@ def softmax(xp: Namespace, scores: Array, label: Array) -> Softmax:
             others = with_label(xp, others, label, 0.0)
             rest = xp.sum(others, axis=-1, keepdims=True)
             return Softmax(scores, label, others, rest, own, rest + own, None)
+    if is_constant(xp):
+        return _fused_softmax(xp, scores, label)
     highest = without_derivative(xp, xp.max(scores, axis=-1, keepdims=True))
     own_score = at_label(xp, scores, label)
     others = _exp_of_others(xp, scores, highest, label)
@@ -234,6 +236,21 @@ def softmax(xp: Namespace, scores: Array, label: Array) -> Softmax:
     is_undefined = (highest == xp.inf) & (rest + xp.astype(is_right, rest.dtype) > 1)
     rest = rest * xp.where(is_undefined, xp.nan, xp.ones_like(rest))
     own = xp.exp(-gap)
+    return Softmax(scores, label, others, rest, own, rest + own, gap)
+
+
+def _fused_softmax(xp: Namespace, scores: Array, label: Array) -> Softmax:
+    """Return the same from a multiple of e_c, by the fewest passes over the scores."""
+    others = xp.exponentials(xp.clip(scores, None, xp.finfo(scores.dtype).max))
+    likeliest = xp.argmax(scores, axis=-1, keepdims=True)
+    highest, largest = at_label(xp, scores, likeliest), at_label(xp, others, likeliest)
+    own_score, own = at_label(xp, scores, label), at_label(xp, others, label)
+    others = with_label(xp, others, label, 0.0)
+    rest = xp.sum(others, axis=-1, keepdims=True)
+    # Beside an infinite score all others are nothing, but for another one.
+    is_undefined = (highest == xp.inf) & (rest + own > largest)
+    rest = xp.where(is_undefined, xp.nan, rest)
+    gap = xp.where(own_score == xp.inf, 0.0, highest - own_score - xp.log(largest))
     return Softmax(scores, label, others, rest, own, rest + own, gap)
 
 
