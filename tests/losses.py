@@ -261,6 +261,11 @@ SPECIAL_CASES: dict[str, tuple[Callable[..., Any], Callable[..., Any], float]] =
     "barron 0 is cauchy": (partial(ml.barron, alpha=0, scale=2), partial(ml.cauchy, scale=2), 1.0),
     "barron -2 is geman_mcclure": (partial(ml.barron, alpha=-2), ml.geman_mcclure, 1.0),
     "barron -inf is welsch": (partial(ml.barron, alpha=-np.inf), ml.welsch, 1.0),
+    "barron of an array 2": (partial(ml.barron, alpha=np.asarray(2.0)), ml.mse, 0.5),
+    "barron of an array 1": (partial(ml.barron, alpha=np.asarray(1.0)), ml.pseudo_huber, 1.0),
+    "barron of an array 0": (partial(ml.barron, alpha=np.asarray(0.0)), ml.cauchy, 1.0),
+    "barron of an array -2": (partial(ml.barron, alpha=np.asarray(-2.0)), ml.geman_mcclure, 1.0),
+    "barron of an array -inf": (partial(ml.barron, alpha=np.asarray(-np.inf)), ml.welsch, 1.0),
     "barron near 0 is cauchy": (partial(ml.barron, alpha=2.0**-50), ml.cauchy, 1.0),
     "smooth_l1 is huber over beta": (
         partial(ml.smooth_l1, beta=0.3),
@@ -276,6 +281,16 @@ SPECIAL_CASES: dict[str, tuple[Callable[..., Any], Callable[..., Any], float]] =
     "tweedie 0 is mse": (ml.tweedie_deviance, ml.mse, 1.0),
     "tweedie 1 is poisson": (partial(ml.tweedie_deviance, power=1), ml.poisson_deviance, 1.0),
     "tweedie 2 is gamma": (partial(ml.tweedie_deviance, power=2), ml.gamma_deviance, 1.0),
+    "tweedie of an array 1.5": (
+        partial(ml.tweedie_deviance, power=np.asarray(1.5)),
+        partial(ml.tweedie_deviance, power=1.5),
+        1.0,
+    ),
+    "tweedie of an array 3": (
+        partial(ml.tweedie_deviance, power=np.asarray(3.0)),
+        partial(ml.tweedie_deviance, power=3),
+        1.0,
+    ),
     "tweedie near 1": (
         partial(ml.tweedie_deviance, power=1 + 2.0**-50),
         ml.poisson_deviance,

@@ -67,6 +67,16 @@ def _meet(condition: Any, first: Any, second: Any, array: Array) -> bool:
     )
 
 
+def _clip(array: Any, lowest: Any, highest: Any) -> Array:
+    """Return clip(), by the method: np.clip() takes longer than its work where an array is small.
+
+    One bound alone would become maximum() or minimum(), which take longer where it is large.
+    """
+    bounds = -np.inf if lowest is None else lowest, np.inf if highest is None else highest
+    result: Array = array.clip(*bounds)
+    return result
+
+
 def _put_at_label(array: Array, label: Array, value: Any) -> Array:
     if array.ndim == 2:  # noqa: PLR2004  vectors, of which NumPy's function takes longer
         array[np.arange(array.shape[0]), label[:, 0]] = value if np.isscalar(value) else value[:, 0]
@@ -125,6 +135,7 @@ def _all_indices(label: Array, classes: int) -> bool:
 xp: Any = ModuleType(np.__name__)
 vars(xp).update(
     vars(np),
+    clip=_clip,
     take_along_axis=_take_along_axis,
     put_at_label=_put_at_label,
     exponentials=_exponentials,

@@ -6,6 +6,7 @@ from multiloss._call import evaluate
 from multiloss._core.combinations import RATIO, ROOT
 from multiloss._core.loss import AT_LEAST_ONE, FRACTION, NOT_NEGATIVE, Loss, ParameterSpec
 from multiloss._core.measures import LARGEST
+from multiloss._core.sums import is_constant
 from multiloss._core.terms import Term, difference, square
 from multiloss._losses.numerics import broadcast_with, guarded
 from multiloss._losses.options import with_options
@@ -256,9 +257,12 @@ def epsilon_insensitive(
 # value  =        q |y - t|   elsewhere
 # slope  =  1 - q, -q, and 0 at the kink
 #
-# From |y - t|, whose derivative at the kink is 0 here; that of max(q r, (q - 1) r) is either end.
+# As max((1 - q) r, -q r), whose derivative at the kink is the mean of both ends; for autodiff from
+# |y - t|, of which it is 0.
 def _pinball(xp: Namespace, prediction: Array, target: Array, q: Parameter) -> Array:
     residual = prediction - target
+    if is_constant(xp):
+        return xp.maximum((1 - q) * residual, -q * residual)
     distance = xp.abs(residual)
     return xp.where(residual > 0, (1 - q) * distance, q * distance)
 

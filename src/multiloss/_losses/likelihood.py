@@ -13,6 +13,7 @@ from multiloss._core.loss import NOT_NEGATIVE, Domain, Loss, ParameterSpec
 from multiloss._core.sums import is_constant
 from multiloss._core.terms import Term, difference, square
 from multiloss._losses.numerics import (
+    chosen,
     expm1_minus,
     expm1_ratio,
     exponential_series,
@@ -457,7 +458,7 @@ _POWER = Domain(
 )
 
 
-def _tweedie_deviance(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
+def _tweedie_deviance(xp: Namespace, prediction: Array, target: Array, power: Parameter) -> Array:
     is_general = (prediction > 0) & (target > 0) & (power != 0)
     general = _tweedie_of_positives(
         xp,
@@ -473,28 +474,32 @@ def _tweedie_deviance(xp: Namespace, prediction: Array, target: Array, power: Ar
     is_valid = _is_tweedie(prediction, target, power) | (power == 0)
     result = _or_nan(xp, is_valid, result, prediction)
     residual = prediction - target
-    return xp.where(power == 0, residual * residual, result)
+    return chosen(xp, power == 0, residual * residual, result)
 
 
-def _tweedie_deviance_slope(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
+def _tweedie_deviance_slope(
+    xp: Namespace, prediction: Array, target: Array, power: Parameter
+) -> Array:
     residual = prediction - target
     root = guarded(xp, prediction <= 0, 1.0, prediction) ** (-0.5 * power)
     # One that overflows meets a zero at a perfect prediction.
     root = xp.where((residual == 0) & (root == xp.inf), 1.0, root)
     slope = xp.where(_is_tweedie(prediction, target, power), residual * root * root, xp.nan)
-    return xp.where(power == 0, residual, slope)
+    return chosen(xp, power == 0, residual, slope)
 
 
-def _is_tweedie(prediction: Array, target: Array, power: Array) -> Array:
+def _is_tweedie(prediction: Array, target: Array, power: Parameter) -> Array:
     """Tell where there is a deviance: of positive predictions, and of targets by the power."""
     is_zero = (target == 0) & (power < 2)  # noqa: PLR2004  as above
     return (prediction > 0) & ((target > 0) | is_zero | ((target < 0) & (power < 0)))
 
 
-def _tweedie_of_positives(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
+def _tweedie_of_positives(
+    xp: Namespace, prediction: Array, target: Array, power: Parameter
+) -> Array:
     lower, upper = 1 - power, 2 - power
     ratio = _log_ratio_of_positives(xp, prediction, target)
-    near = xp.abs(ratio) * (1 + xp.abs(lower)) < 0.5  # noqa: PLR2004  where the series converges fast
+    near = xp.abs(ratio) * (1 + abs(lower)) < 0.5  # noqa: PLR2004  where the series converges fast
     small, large = guarded(xp, near, ratio, 0.0), guarded(xp, near, 1.0, ratio)
     # Before the difference stands t, or where exp((2-p) l) is large, y.
     from_prediction = upper * large > 0
@@ -522,7 +527,9 @@ def _log_ratio_of_positives(xp: Namespace, prediction: Array, target: Array) -> 
     return xp.where(close, near, xp.log(prediction) - xp.log(target))
 
 
-def _tweedie_difference(xp: Namespace, lower: Array, ratio: Array, from_prediction: Array) -> Array:
+def _tweedie_difference(
+    xp: Namespace, lower: Parameter, ratio: Array, from_prediction: Array
+) -> Array:
     """Return e(c + 1) - e(c) for the lower of the two c; or that times exp(-(c + 1) l).
 
     With x = l, or in the second case -l, and e of x:
@@ -540,27 +547,92 @@ def _tweedie_difference(xp: Namespace, lower: Array, ratio: Array, from_predicti
     return xp.where(from_prediction, -difference, difference)
 
 
-def _tweedie_without_target(xp: Namespace, prediction: Array, target: Array, power: Array) -> Array:
+def _tweedie_without_target(
+    xp: Namespace, prediction: Array, target: Array, power: Parameter
+) -> Array:
     lower, upper = 1 - power, 2 - power
     # Only a power below 0 has targets below 0. Elsewhere the exponents may be 0.
     shift = xp.where(target < 0, target, 0.0)
-    lower = xp.where(power < 0, lower, 1.0)
-    upper = xp.where(upper == 0, 1.0, upper)
+    lower = chosen(xp, power < 0, lower, 1.0)
+    upper = chosen(xp, upper == 0, 1.0, upper)
     lower_root, upper_root = prediction ** (0.5 * lower), prediction ** (0.5 * upper)
     return upper_root * upper_root / upper - shift * lower_root * lower_root / lower
 
 
-_SQUARE = Loss("tweedie_deviance", (square(difference),), kernel="mse")
+# p = 3/2:  value = 4 (√y - √t)² / √y,   slope = 2 (y - t) / (y √y)
+# p = 3:    value = (y - t)² / (t y²),   slope = 2 (y - t) / y³
+#
+# The difference of the roots is that of the numbers, divided by the sum of the roots. Where y is
+# far above t, autodiff needs the terms apart: a derivative of (y - t) / y cancels there.
+_FAR_ABOVE = 16.0
+
+
+def _tweedie_of_three_halves(xp: Namespace, prediction: Array, target: Array) -> Array:
+    valid = (prediction > 0) & (target >= 0)
+    rate, count = guarded(xp, valid, prediction, 1.0), guarded(xp, valid, target, 1.0)
+    root, root_of_count = xp.sqrt(rate), xp.sqrt(count)
+    if is_constant(xp):
+        return _or_nan(xp, valid, _of_roots(rate, count, root, root_of_count), prediction)
+    far = rate > _FAR_ABOVE * count
+    near = xp.where(far, 1.0, rate)
+    return _or_nan(
+        xp,
+        valid,
+        xp.where(
+            far,
+            4 * (root - 2 * root_of_count + count / root),
+            _of_roots(near, count, xp.sqrt(near), root_of_count),
+        ),
+        prediction,
+    )
+
+
+def _of_roots(rate: Array, count: Array, root: Array, root_of_count: Array) -> Array:
+    difference = (rate - count) / (root + root_of_count)
+    return 4 * difference * (difference / root)
+
+
+def _tweedie_of_three_halves_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
+    valid = (prediction > 0) & (target >= 0)
+    safe = guarded(xp, valid, prediction, 1.0)
+    return xp.where(valid, (prediction - target) / safe / xp.sqrt(safe), xp.nan)
+
+
+def _tweedie_of_three(xp: Namespace, prediction: Array, target: Array) -> Array:
+    valid = (prediction > 0) & (target > 0)
+    rate, count = guarded(xp, valid, prediction, 1.0), guarded(xp, valid, target, 1.0)
+    ratio = (rate - count) / rate
+    if not is_constant(xp):
+        ratio = xp.where(rate > _FAR_ABOVE * count, 1 - count / rate, ratio)
+    return _or_nan(xp, valid, ratio * (ratio / count), prediction)
+
+
+def _tweedie_of_three_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
+    valid = (prediction > 0) & (target > 0)
+    safe = guarded(xp, valid, prediction, 1.0)
+    return xp.where(valid, (prediction - target) / safe / safe / safe, xp.nan)
+
+
 TWEEDIE_DEVIANCE = Loss(
     "tweedie_deviance",
     (Term(_tweedie_deviance, _tweedie_deviance_slope, slope_scale=2.0),),
-    parameters=(ParameterSpec("power", _POWER, is_array=True),),
+    parameters=(ParameterSpec("power", _POWER),),
 )
-# Powers that are other losses, which take a fraction of the operations.
-_OF_POWERS = tuple(
-    (power, replace(loss, name="tweedie_deviance", options=("power", *OPTION_NAMES)))
-    for power, loss in ((0, _SQUARE), (1, POISSON_DEVIANCE), (2, GAMMA_DEVIANCE))
-)
+# Powers with a formula of fewer operations.
+_OF_POWERS = {
+    power: Loss("tweedie_deviance", terms, kernel=kernel, options=("power", *OPTION_NAMES))
+    for power, terms, kernel in (
+        (0.0, (square(difference),), "mse"),
+        (1.0, POISSON_DEVIANCE.terms, None),
+        (
+            1.5,
+            (Term(_tweedie_of_three_halves, _tweedie_of_three_halves_slope, slope_scale=2.0),),
+            None,
+        ),
+        (2.0, GAMMA_DEVIANCE.terms, None),
+        (3.0, (Term(_tweedie_of_three, _tweedie_of_three_slope, slope_scale=2.0),), None),
+    )
+}
 
 
 @with_options
@@ -617,7 +689,8 @@ def tweedie_deviance(
     np.float64(9.0)
     """
     if isinstance(power, (int, float)):
-        for special, loss in _OF_POWERS:
+        # Not looked up, since compilers do not trace a number as a key.
+        for special, loss in _OF_POWERS.items():
             if power == special:
                 return evaluate(loss, prediction, target, **options)
     return evaluate(TWEEDIE_DEVIANCE, prediction, target, power, **options)

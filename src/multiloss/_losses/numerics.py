@@ -1,6 +1,7 @@
 """What several losses compute with: logarithms and exponentials that keep their digits."""
 
 import math
+from typing import Any
 
 from multiloss._core.sums import is_constant
 from multiloss._planning.shapes import broadcast_shape
@@ -76,8 +77,21 @@ def log1p_square(xp: Namespace, residual: Array, scale: Parameter) -> Array:
     return xp.where(far, 2.0 * distant, xp.log1p(near * near))
 
 
+# Of a parameter, since no engine takes the function of a number.
 def _log(xp: Namespace, parameter: Parameter) -> Parameter:
     return math.log(parameter) if isinstance(parameter, float) else xp.log(parameter)
+
+
+def root(xp: Namespace, parameter: Parameter) -> Parameter:
+    """Return the square root of a parameter."""
+    return math.sqrt(parameter) if isinstance(parameter, float) else xp.sqrt(parameter)
+
+
+def chosen(xp: Namespace, condition: Any, first: Any, second: Any) -> Any:
+    """Return where(), of a condition on a parameter, which may be a number."""
+    if isinstance(condition, bool):
+        return first if condition else second
+    return xp.where(condition, first, second)
 
 
 def expm1(xp: Namespace, array: Array) -> Array:
@@ -92,11 +106,18 @@ def expm1(xp: Namespace, array: Array) -> Array:
     return xp.where(low, xp.exp(xp.where(low, array, 0.0)) - 1, xp.expm1(xp.where(low, 0.0, array)))
 
 
-def expm1_ratio(xp: Namespace, factor: Array, array: Array) -> Array:
-    """Return (exp(c x) - 1) / c, which is x where c is zero, for an array c.
+_SMALL_FACTOR = 2.0**-20  # below which a product may vanish
 
-    A series where c x is small, so that the derivative with respect to c exists too.
+
+def expm1_ratio(xp: Namespace, factor: Parameter, array: Array) -> Array:
+    """Return (exp(c x) - 1) / c, which is x where c is zero.
+
+    For an array c by a series where c x is small, so that the derivative with respect to c exists.
     """
+    if isinstance(factor, float):
+        if abs(factor) > _SMALL_FACTOR:
+            return expm1(xp, factor * array) / factor
+        factor = factor * xp.ones_like(array)
     product = factor * array
     small = xp.abs(product) < 1e-3  # noqa: PLR2004  the first term left out is below 2⁻⁵³
     near = guarded(xp, small, product, 0.0)

@@ -1,5 +1,6 @@
 """Losses that grow slower than the square of a large residual."""
 
+import math
 from typing import Unpack
 
 from multiloss._call import evaluate
@@ -11,10 +12,11 @@ from multiloss._losses.numerics import (
     guarded,
     in_units,
     log1p_square,
+    root,
     split_far,
 )
 from multiloss._losses.options import with_options
-from multiloss._typing import Array, ArrayT, Namespace, Operand, Options, Parameter
+from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
 
 _SQRT2 = 2**0.5
 _LOG2 = 0.6931471805599453
@@ -595,56 +597,106 @@ def tukey_biweight(
 # z = (y - t) / scale, and b = |α - 2|
 #
 #           z²/2                             where α = 2
+#           sqrt(1 + z²) - 1                 where α = 1
 # value  =  log(1 + z²/2)                    where α = 0
 #           1 - exp(-z²/2)                   where α = -∞
 #           b/α ((1 + z²/b)^(α/2) - 1)       elsewhere
 # slope  =  z (1 + z²/b)^(α/2 - 1) / scale
 #
 # With l = log(1 + z²/b) the last line of the value is b/2 (exp(c l) - 1)/c for c = α/2, which is
-# the second one where α = 0, and keeps its digits nearby. The slope is a power of the root instead,
+# the third one where α = 0, and keeps its digits nearby. The slope is a power of the root instead,
 # (z / sqrt(1 + z²/b)) exp((α - 1)/2 l), of which no factor overflows before the product.
+#
+# Numbers with a formula of fewer operations are losses of their own; an array may hold any.
 def _barron(
-    xp: Namespace, prediction: Array, target: Array, alpha: Array, scale: Parameter
+    xp: Namespace, prediction: Array, target: Array, alpha: Parameter, scale: Parameter
 ) -> Array:
     residual = prediction - target
-    shape, width, square, welsch = _barron_shape(xp, alpha)
-    logarithm = log1p_square(xp, residual, scale * xp.sqrt(width))
-    general = 0.5 * width * expm1_ratio(xp, 0.5 * shape, logarithm)
+    if isinstance(alpha, float):
+        return _general_barron(xp, residual, alpha, scale)
+    square, welsch, shape = _barron_shape(xp, alpha)
+    general = _general_barron(xp, residual, shape, scale)
     # Each branch without the numbers of another, whose square may overflow.
-    ratio = guarded(xp, square, residual, 0.0) / scale
-    result = xp.where(square, 0.5 * ratio * ratio, general)
+    result = xp.where(
+        square, _half_square(xp, guarded(xp, square, residual, 0.0), 0.0, scale), general
+    )
     return xp.where(welsch, _welsch(xp, guarded(xp, welsch, residual, 0.0), 0.0, scale), result)
 
 
 def _barron_slope(
-    xp: Namespace, prediction: Array, target: Array, alpha: Array, scale: Parameter
+    xp: Namespace, prediction: Array, target: Array, alpha: Parameter, scale: Parameter
 ) -> Array:
     residual = prediction - target
-    shape, width, square, welsch = _barron_shape(xp, alpha)
-    root = xp.sqrt(width)
-    # z / sqrt(1 + z²/b), at most sqrt(b), times a power of the size of the slope itself.
-    _, near, far = split_far(xp, residual, scale * root)
-    bounded = root * xp.where(far, xp.sign(residual), near / xp.sqrt(1 + near * near))
-    logarithm = log1p_square(xp, residual, scale * root)
-    # As the square of its root, since the power may vanish where the quotient does not.
-    power = xp.exp(0.25 * (shape - 1) * logarithm)
-    general = bounded * power / scale * power
-    result = xp.where(square, residual / scale / scale, general)
+    if isinstance(alpha, float):
+        return _general_barron_slope(xp, residual, alpha, scale)
+    square, welsch, shape = _barron_shape(xp, alpha)
+    general = _general_barron_slope(xp, residual, shape, scale)
+    result = xp.where(square, _half_square_slope(xp, residual, 0.0, scale), general)
     return xp.where(welsch, _welsch_slope(xp, residual, 0.0, scale), result)
 
 
-def _barron_shape(xp: Namespace, alpha: Array) -> tuple[Array, Array, Array, Array]:
-    """Return α and b, made safe for the general branch, and where α is 2 or -∞."""
+def _barron_shape(xp: Namespace, alpha: Array) -> tuple[Array, Array, Array]:
+    """Return where α is 2 or -∞, and α, made safe for the general branch."""
     square, welsch = alpha == 2, alpha == -xp.inf  # noqa: PLR2004  as above
-    shape = xp.where(square | welsch, 0.0, alpha)
-    return shape, xp.abs(shape - 2), square, welsch
+    return square, welsch, xp.where(square | welsch, 0.0, alpha)
+
+
+def _general_barron(xp: Namespace, residual: Array, alpha: Parameter, scale: Parameter) -> Array:
+    width: Parameter = abs(alpha - 2)
+    logarithm = log1p_square(xp, residual, scale * root(xp, width))
+    return 0.5 * width * expm1_ratio(xp, 0.5 * alpha, logarithm)
+
+
+def _general_barron_slope(
+    xp: Namespace, residual: Array, alpha: Parameter, scale: Parameter
+) -> Array:
+    largest = root(xp, abs(alpha - 2))
+    # z / sqrt(1 + z²/b), at most sqrt(b), times a power of the size of the slope itself.
+    _, near, far = split_far(xp, residual, scale * largest)
+    bounded = largest * xp.where(far, xp.sign(residual), near / xp.sqrt(1 + near * near))
+    logarithm = log1p_square(xp, residual, scale * largest)
+    # As the square of its root, since the power may vanish where the quotient does not.
+    power = xp.exp(0.25 * (alpha - 1) * logarithm)
+    return bounded * power / scale * power
+
+
+def _half_square(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:  # noqa: ARG001
+    ratio = in_units(prediction - target, scale)
+    return 0.5 * ratio * ratio
+
+
+def _half_square_slope(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:  # noqa: ARG001
+    return in_units(in_units(prediction - target, scale), scale)
+
+
+def _charbonnier(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
+    residual = prediction - target
+    _, ratio, far = split_far(xp, residual, scale)
+    value = ratio * (ratio / (1 + xp.sqrt(1 + ratio * ratio)))
+    return xp.where(far, in_units(xp.abs(residual), scale), value)
+
+
+def _charbonnier_slope(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
+    residual = prediction - target
+    _, ratio, far = split_far(xp, residual, scale)
+    return in_units(xp.where(far, xp.sign(residual), ratio / xp.sqrt(1 + ratio * ratio)), scale)
 
 
 BARRON = Loss(
     "barron",
     (Term(_barron, _barron_slope),),
-    parameters=(ParameterSpec("alpha", BELOW_INFINITY, is_array=True), _SCALE),
+    parameters=(ParameterSpec("alpha", BELOW_INFINITY), _SCALE),
 )
+_OF_ALPHAS = {
+    alpha: Loss("barron", terms, parameters=(_SCALE,), options=("alpha", *OPTION_NAMES))
+    for alpha, terms in (
+        (2.0, (Term(_half_square, _half_square_slope),)),
+        (1.0, (Term(_charbonnier, _charbonnier_slope),)),
+        (0.0, CAUCHY.terms),
+        (-2.0, GEMAN_MCCLURE.terms),
+        (-math.inf, WELSCH.terms),
+    )
+}
 
 
 @with_options
@@ -709,4 +761,9 @@ def barron(
     >>> ml.barron([2.0], [0.0], alpha=-2.0)
     np.float64(1.0)
     """
+    if isinstance(alpha, (int, float)):
+        # Not looked up, since compilers do not trace a number as a key.
+        for special, loss in _OF_ALPHAS.items():
+            if alpha == special:
+                return evaluate(loss, prediction, target, scale, **options)
     return evaluate(BARRON, prediction, target, alpha, scale, **options)
