@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from multiloss._engines.host import HOST_KEYS, NO_WARNINGS, without_warnings
 from multiloss._engines.numpy_namespace import ROW, sum_of_products, xp, xp_by_bits
 from multiloss._strategies.arithmetic import Arithmetic, InPlaceArithmetic
 from multiloss._strategies.blocks import blocks_if_safe, in_memory_order
+from multiloss._strategies.one_term import is_one_term, one_term
 from multiloss._strategies.whole import factors_of, is_safe, whole
 from multiloss._typing import Array, DType
 
@@ -173,6 +175,10 @@ def _is_large(plan: Plan) -> bool:
     return size > _WHOLE_BYTES and not is_elementwise
 
 
+def _suits_one_term(plan: Plan) -> bool:
+    return is_one_term(plan) and math.prod(plan.full_shape) < _MANY
+
+
 def _whole(plan: Plan, operands: Operands) -> Any:
     ops = _ARITHMETIC if math.prod(plan.full_shape) < _MANY else _BY_BITS
     return whole(ops, plan, operands, is_measured=False)
@@ -189,6 +195,7 @@ class NumPyEngine(Engine):
         self.strategies = (
             Strategy("squares", _is_square, _squares),
             Strategy("blocks", _is_large, _blocks),
+            Strategy("one term", _suits_one_term, partial(one_term, _ARITHMETIC)),
             Strategy("whole", always, _whole),
         )
 

@@ -35,6 +35,7 @@ from multiloss._engines.torch_node import (
 from multiloss._engines.torch_private import MEAN, NONE, SUM, is_traced, is_transformed
 from multiloss._engines.torch_wide import WIDE_KERNELS
 from multiloss._strategies.blocks import blocks_if_safe
+from multiloss._strategies.one_term import is_one_term, one_term
 from multiloss._strategies.whole import is_safe, whole
 from multiloss._typing import Array, DType, Parameter
 
@@ -200,6 +201,14 @@ def _blocks(plan: Plan, operands: Operands) -> Any:
     return operators(plan, operands) if result is None else result
 
 
+def _suits_one_term(plan: Plan) -> bool:
+    return _suits_whole(plan) and is_one_term(plan) and not has_kernel(plan)
+
+
+def _one_term(plan: Plan, operands: Operands) -> Any:
+    return one_term(constant_of(plan), plan, operands)
+
+
 def _whole(plan: Plan, operands: Operands) -> Any:
     return whole(constant_of(plan), plan, operands, is_measured=False)
 
@@ -218,6 +227,7 @@ class TorchEngine(Engine):
             Strategy("kernel", _suits_kernel, _kernel),
             Strategy("wide kernel", _suits_wide_kernel, _wide_kernel),
             Strategy("blocks", _suits_blocks, _blocks),
+            Strategy("one term", _suits_one_term, _one_term),
             Strategy("whole", _suits_whole, _whole),
             Strategy("node", _suits_node, node),
             Strategy("whole on a device", _suits_device, partial(whole, DEVICE)),

@@ -18,6 +18,7 @@ from multiloss._losses.numerics import (
     expm1_ratio,
     exponential_series,
     guarded,
+    log,
     log_ratio,
 )
 from multiloss._losses.options import with_options
@@ -171,31 +172,37 @@ def poisson_nll(
 # value = (log(v) + (y - t)² / v) / 2
 # slope = (y - t) / v
 def _gaussian_nll(
-    xp: Namespace, prediction: Array, target: Array, variance: Array, eps: Parameter
+    xp: Namespace, prediction: Array, target: Array, variance: Parameter, eps: Parameter
 ) -> Array:
     residual = prediction - target
-    clipped = xp.clip(variance, eps, None)
+    clipped = _at_least(xp, variance, eps)
     # Halved before the product, which may overflow.
-    return 0.5 * xp.log(clipped) + residual / clipped * (0.5 * residual)
+    return 0.5 * log(xp, clipped) + residual / clipped * (0.5 * residual)
 
 
 def _full_gaussian_nll(
-    xp: Namespace, prediction: Array, target: Array, variance: Array, eps: Parameter
+    xp: Namespace, prediction: Array, target: Array, variance: Parameter, eps: Parameter
 ) -> Array:
     return _gaussian_nll(xp, prediction, target, variance, eps) + _HALF_LOG_2_PI
 
 
 def _gaussian_nll_slope(
-    xp: Namespace, prediction: Array, target: Array, variance: Array, eps: Parameter
+    xp: Namespace, prediction: Array, target: Array, variance: Parameter, eps: Parameter
 ) -> Array:
-    return (prediction - target) / xp.clip(variance, eps, None)
+    return (prediction - target) / _at_least(xp, variance, eps)
+
+
+def _at_least(xp: Namespace, variance: Parameter, eps: Parameter) -> Parameter:
+    if isinstance(variance, float):
+        return max(variance, eps) if isinstance(eps, float) else xp.clip(eps, variance, None)
+    return xp.clip(variance, eps, None)
 
 
 GAUSSIAN_NLL = Loss(
     "gaussian_nll",
     (Term(_gaussian_nll, _gaussian_nll_slope),),
     parameters=(
-        ParameterSpec("variance", NOT_NEGATIVE, is_array=True),
+        ParameterSpec("variance", NOT_NEGATIVE),
         ParameterSpec("eps", NOT_NEGATIVE),
     ),
     options=("full", *OPTION_NAMES),

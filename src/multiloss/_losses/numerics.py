@@ -73,13 +73,16 @@ def split_far(xp: Namespace, residual: Array, scale: Parameter) -> tuple[Array, 
 def log1p_square(xp: Namespace, residual: Array, scale: Parameter) -> Array:
     """Return log(1 + z²) for z = residual / scale; where z² overflows, 2 (log |r| - log scale)."""
     _, near, far = split_far(xp, residual, scale)
-    distant = xp.log(guarded(xp, far, xp.abs(residual), 1.0)) - _log(xp, scale)
+    distant = xp.log(guarded(xp, far, xp.abs(residual), 1.0)) - log(xp, scale)
     return xp.where(far, 2.0 * distant, xp.log1p(near * near))
 
 
-# Of a parameter, since no engine takes the function of a number.
-def _log(xp: Namespace, parameter: Parameter) -> Parameter:
-    return math.log(parameter) if isinstance(parameter, float) else xp.log(parameter)
+# No engine takes the function of a number.
+def log(xp: Namespace, parameter: Parameter) -> Parameter:
+    """Return the logarithm of a parameter."""
+    if not isinstance(parameter, float):
+        return xp.log(parameter)
+    return math.log(parameter) if parameter else -math.inf
 
 
 def root(xp: Namespace, parameter: Parameter) -> Parameter:
