@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 from torch.profiler import ProfilerActivity, profile
 
-from by_hand import PAIRS, Pair, with_options
+from by_hand_torch import PAIRS, Pair, with_options
 from timing import interleave
 
 SIZES = (1_000, 1_000_000, 100_000_000)
@@ -31,8 +31,8 @@ HEAD = """# Benchmarks on an accelerator
 Written by `make bench-cuda`, on {device} with PyTorch {version}. Each row is a loss and its
 gradient, of float32 numbers; calls are interleaved, each waits for the device, and times are
 medians. By hand is what PyTorch's function, or the loss written with its functions, takes
-(`benchmarks/by_hand.py`). Memory is the peak beyond the operands, of which the gradient is one.
-`compiled` stands for `torch.compile`.
+(`benchmarks/by_hand_torch.py`). Memory is the peak beyond the operands, with the gradient, which
+has the size of one. `compiled` stands for `torch.compile`.
 
 | loss | elements | µs | by hand | ratio | launches | by hand | MiB | by hand |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|

@@ -1,11 +1,15 @@
-"""Count what PyTorch is asked for, on the device that has no numbers."""
+"""Count what PyTorch is asked for, on the device that has no numbers; print it as JSON."""
 
+import json
+import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from by_hand_torch import PAIRS, Pair, with_options
 
 # No kernel is launched for a view, and one that fills takes next to nothing.
 FREE = {
@@ -77,3 +81,27 @@ def used_by(loss: Callable[[Any, Any], Any], prediction: Any, target: Any) -> Us
     with Operators() as backward:
         value.backward(torch.ones_like(value))
     return Use(forward.calls, backward.calls, [each for each in kept if each.ndim])
+
+
+def elsewhere(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """Return a tensor without numbers."""
+    return torch.empty(shape, dtype=dtype, device="meta")
+
+
+SIZE, CLASSES = 1000, 10
+CASES = {**PAIRS, **with_options(elsewhere(SIZE), elsewhere(SIZE, dtype=torch.bool))}
+
+
+def of_pair(pair: Pair) -> tuple[Use, Use]:
+    """Return what ours uses, and the other."""
+    target = elsewhere(SIZE)
+    if pair.has_labels:
+        labels = elsewhere(SIZE // CLASSES, dtype=torch.int64)
+        scores = elsewhere(SIZE // CLASSES, CLASSES)
+        return used_by(pair.ours, scores, labels), used_by(pair.by_hand, scores, labels)
+    return used_by(pair.ours, elsewhere(SIZE), target), used_by(pair.by_hand, target, target)
+
+
+if __name__ == "__main__":
+    counts = {name: [each.total() for each in of_pair(pair)] for name, pair in CASES.items()}
+    sys.stdout.write(json.dumps(counts))

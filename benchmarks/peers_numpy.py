@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,21 @@ import sklearn.metrics
 from sklearn.metrics import mean_squared_error
 
 import multiloss as ml
+from by_hand_numpy import FAMILY_BY_HAND, masked
 from timing import Call
-from workload import OURS, Family, Optional, Workload, classification, family, operands, options
+from workload import (
+    OURS,
+    Family,
+    Optional,
+    Workload,
+    classification,
+    family,
+    operands,
+    options,
+    positive,
+)
 
+IN_A_FILE = 1_000_000_000  # elements
 MOST_ROWS = 10_000  # of scikit-learn, whose call takes seconds beyond
 
 
@@ -45,7 +58,37 @@ def workloads(*, quick: bool) -> Iterator[Workload]:
             size, limit = each.prediction.size, ONE_LINER if ONE_LINER in calls else None
             yield Workload("NumPy", work, "float64", size, calls, limit)
     yield from family("NumPy", FAMILY, np.asarray, quick=quick)
+    yield from _by_hand_family(quick=quick)
     yield from _classification(quick=quick)
+    if not quick:
+        yield from _in_a_file()
+
+
+def _by_hand_family(*, quick: bool) -> Iterator[Workload]:
+    for y, t, where in positive(quick=quick):
+        for work, losses in (("forward", FAMILY_BY_HAND), ("forward, masked", masked(where))):
+            for loss, functions in losses.items():
+                calls = {name: partial(each, y, t) for name, each in functions.items()}
+                yield Workload("NumPy", work, "float32", y.size, calls, loss=loss)
+
+
+def _in_a_file() -> Iterator[Workload]:
+    """Yield what does not fit in most memories, as arrays in files."""
+    rng = np.random.default_rng(0)
+    with TemporaryDirectory() as folder:
+        arrays = []
+        for name in ("prediction", "target"):
+            array: Any = np.memmap(f"{folder}/{name}", "float32", "w+", shape=IN_A_FILE)
+            array.reshape(-1, 1_000_000)[:] = rng.standard_normal(1_000_000, dtype="float32")
+            arrays.append(array)
+        y, t = arrays
+        calls: dict[str, Call] = {
+            OURS: partial(ml.mse, y, t),
+            ONE_LINER: partial(_one_liner, y, t),
+            "np.dot(y, t)": partial(np.dot, y, t),
+        }
+        work = "forward, in a file"
+        yield Workload("NumPy", work, "float32", IN_A_FILE, calls, limit="np.dot(y, t)")
 
 
 def _classification(*, quick: bool) -> Iterator[Workload]:

@@ -15,9 +15,20 @@ from torch.nn.functional import mse_loss
 from torchmetrics.functional import mean_squared_error
 
 import multiloss as ml
+from by_hand_torch import PAIRS, with_options
 from multiloss.torch import MSELoss
 from timing import Call
-from workload import OURS, Family, Optional, Workload, classification, family, operands, options
+from workload import (
+    OURS,
+    Family,
+    Optional,
+    Workload,
+    classification,
+    family,
+    operands,
+    options,
+    positive,
+)
 
 
 def workloads(*, quick: bool) -> Iterator[Workload]:
@@ -63,7 +74,36 @@ def workloads(*, quick: bool) -> Iterator[Workload]:
         for work, calls in _options(each).items():
             yield Workload("PyTorch", work, "float32", each.prediction.size, calls)
     yield from family("PyTorch", FAMILY, torch.from_numpy, quick=quick)
+    yield from _by_hand(quick=quick)
+    yield from _half(quick=quick)
     yield from _classification(quick=quick)
+
+
+def _by_hand(*, quick: bool) -> Iterator[Workload]:
+    for y_host, t_host, where in positive(quick=quick):
+        y, t = torch.from_numpy(y_host).requires_grad_(), torch.from_numpy(t_host)
+        weight = torch.rand_like(t)
+        for name, pair in {**PAIRS, **with_options(weight, torch.from_numpy(where))}.items():
+            if name == "mse" or pair.has_labels:
+                continue  # measured elsewhere
+            loss, _, option = name.partition(", ")
+            losses = {OURS: pair.ours, "by hand or F": pair.by_hand}
+            ones = torch.ones_like(pair.ours(y, t))
+            calls: dict[str, Call]
+            calls = {key: partial(_backward, each, y, t, ones) for key, each in losses.items()}
+            work = ", ".join(filter(None, ["forward + backward", option]))
+            yield Workload("PyTorch", work, "float32", y.numel(), calls, loss=loss)
+
+
+def _half(*, quick: bool) -> Iterator[Workload]:
+    size = 1000 if quick else 786_432
+    for dtype in (torch.bfloat16, torch.float16):
+        y, t = torch.rand(size, dtype=dtype, requires_grad=True), torch.rand(size, dtype=dtype)
+        calls: dict[str, Call] = {
+            OURS: partial(_backward, ml.mse, y, t),
+            "F.mse_loss": partial(_backward, mse_loss, y, t),
+        }
+        yield Workload("PyTorch", "forward + backward", str(dtype)[6:], size, calls)
 
 
 def _classification(*, quick: bool) -> Iterator[Workload]:

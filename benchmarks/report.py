@@ -8,6 +8,7 @@ import matplotlib as mpl
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from growth_report import growth_lines
 from workload import OURS
 
 mpl.use("Agg")
@@ -69,7 +70,9 @@ def overview(records: list[Record]) -> Table:
     return overview
 
 
-def table(records: list[Record], costs: dict[str, Any]) -> str:
+def table(
+    records: list[Record], costs: dict[str, Any], growth: list[Record], counts: dict[str, Any]
+) -> str:
     """Return everything as Markdown."""
     lines = [HEAD]
     for record in records:
@@ -83,7 +86,24 @@ def table(records: list[Record], costs: dict[str, Any]) -> str:
             f"| {record['size']:,} | {_median(record, OURS) * 1e6:,.1f} | {_spread(record):.0%} "
             f"| {best} | {ratio(record, best):.2f} | {limit} | {others} |"
         )
-    return "\n".join([*lines, *_cost_lines(costs)]) + "\n"
+    lines += [*growth_lines(growth), *_operator_lines(counts), *_cost_lines(costs)]
+    return "\n".join(lines) + "\n"
+
+
+def _operator_lines(counts: dict[str, Any]) -> list[str]:
+    if not counts:
+        return []
+    return [
+        "",
+        "## What PyTorch is asked for on an accelerator",
+        "",
+        "Operators of a loss and its gradient, counted on the `meta` device without views and",
+        "fills (`benchmarks/operators.py`).",
+        "",
+        "| loss | ours | by hand or F |",
+        "|---|---:|---:|",
+        *(f"| {name} | {ours} | {other} |" for name, (ours, other) in counts.items()),
+    ]
 
 
 def _cost_lines(costs: dict[str, Any]) -> list[str]:

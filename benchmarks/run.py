@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from growth_report import draw_growth
 from report import draw, overview, table
 
 HERE = Path(__file__).parent
@@ -38,12 +39,25 @@ def main() -> None:
         console.print(overview(records))
         return
     costs = json.loads(_output("costs.py"))
+    growth = [json.loads(line) for line in _output("growth.py").splitlines()]
+    counts = json.loads(_output("operators.py"))
     (DOCS / "benchmarks.json").write_text(
-        json.dumps({"machine": _machine(), "times": records, "costs": costs}, indent=1) + "\n"
+        json.dumps(
+            {
+                "machine": _machine(),
+                "times": records,
+                "costs": costs,
+                "growth": growth,
+                "operators": counts,
+            },
+            indent=1,
+        )
+        + "\n"
     )
-    (DOCS / "benchmarks.md").write_text(table(records, costs))
+    (DOCS / "benchmarks.md").write_text(table(records, costs, growth, counts))
     draw(records, DOCS / "benchmarks.png")
-    console.print(f"written to {DOCS}/benchmarks.md, .json and .png")
+    draw_growth(growth, DOCS / "growth.png")
+    console.print(f"written to {DOCS}/benchmarks.md, .json and .png, and growth.png")
 
 
 def _machine() -> dict[str, Any]:

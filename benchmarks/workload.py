@@ -16,6 +16,8 @@ SIZES = (1, 10, 64, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 LARGEST_BYTES = 4 * 10**8  # of an operand
 DTYPES = ("float32", "float64")
 FAMILY_SIZES = (100, 10_000_000)
+GROWTH_SIZES = (64, 4_096, 262_144, 10_000_000)
+BY_HAND_SIZES = (64, 1_000, 10_000, 10_000_000)
 OPTION_SIZES = (64, 1_000, 10_000, 100_000)
 
 # Vectors, and classes.
@@ -83,6 +85,14 @@ def family(
                 name: partial(function, prediction, target) for name, function in functions.items()
             }
             yield Workload(engine, "forward", "float32", size, calls, loss=loss)
+
+
+def positive(*, quick: bool) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield positive float32 numbers, and a mask without a pattern."""
+    rng = np.random.default_rng(0)
+    for size in BY_HAND_SIZES[:1] if quick else BY_HAND_SIZES:
+        prediction, target = (rng.random(size, dtype="float32") * 3 + 0.25 for _ in range(2))
+        yield prediction, target, rng.random(size) < 0.5  # noqa: PLR2004  half of them
 
 
 class Classification(NamedTuple):

@@ -5,19 +5,12 @@ from typing import Any
 import pytest
 import torch
 
-from by_hand import PAIRS, Pair, with_options
 from class_losses import LOSSES as CLASS_LOSSES
 from losses import LOSSES
-from operators import Use, used_by
+from operators import CASES, CLASSES, SIZE, elsewhere, of_pair, used_by
 
 NEEDS = "engines"
 pytestmark = pytest.mark.family
-
-SIZE, VECTORS, CLASSES = 1000, 100, 10
-
-
-def elsewhere(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    return torch.empty(shape, dtype=dtype, device="meta")
 
 
 def scores_and_target(targets: str, vectors: int) -> tuple[Any, Any]:
@@ -26,20 +19,12 @@ def scores_and_target(targets: str, vectors: int) -> tuple[Any, Any]:
     return scores, elsewhere(vectors, dtype=torch.int64) if is_label else scores.clone()
 
 
-def use(pair: Pair) -> tuple[Use, Use]:
-    operands = elsewhere(SIZE), elsewhere(SIZE)
-    if pair.has_labels:
-        operands = scores_and_target("labels", VECTORS)
-    return used_by(pair.ours, *operands), used_by(pair.by_hand, *operands)
-
-
-CASES = {**PAIRS, **with_options(elsewhere(SIZE), elsewhere(SIZE, dtype=torch.bool))}
 KERNELS = ("mse", "mae", "huber", "smooth_l1", "mse, none")
 
 
 @pytest.mark.parametrize("name", KERNELS)
 def test_kernels_are_those_of_pytorch(name: str) -> None:
-    ours, by_hand = use(CASES[name])
+    ours, by_hand = of_pair(CASES[name])
     assert ours.total() <= by_hand.total()
 
 
@@ -86,7 +71,7 @@ def test_every_case_has_its_bound() -> None:
 
 @pytest.mark.parametrize("name", MOST)
 def test_number_of_operators(name: str) -> None:
-    ours, _ = use(CASES[name])
+    ours, _ = of_pair(CASES[name])
     assert ours.total() <= MOST[name], (ours.forward, ours.backward)
 
 

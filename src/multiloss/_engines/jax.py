@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 
 from multiloss._core.loss import Loss
-from multiloss._core.plan import Metadata, Operands, Plan, arrays_of
+from multiloss._core.plan import Items, Metadata, Operands, Plan, arrays_of
 from multiloss._engines.base import Engine, Kind, Strategy
 from multiloss._engines.host import HOST_KEYS
-from multiloss._strategies.arithmetic import Arithmetic
+from multiloss._strategies.arithmetic import Arithmetic, InPlaceArithmetic
 from multiloss._strategies.whole import whole
 from multiloss._typing import Array, DType, Namespace, Parameter
 
@@ -60,10 +60,40 @@ class _Namespace:
     exp_of_others = staticmethod(_exp_of_others)
 
 
+class _ConstantNamespace(_Namespace):
+    """What computes where nothing is differentiated."""
+
+    is_constant = True
+
+    @staticmethod
+    def is_positive(array: Array) -> Array:
+        return (array > 0).astype(array.dtype)
+
+    @staticmethod
+    def minus_abs(array: Array) -> Array:
+        return -jnp.abs(array)
+
+    @staticmethod
+    def log1p_exp(array: Array) -> Array:
+        return jnp.log1p(jnp.exp(array))
+
+    @staticmethod
+    def sigmoid_of_negative(array: Array) -> Array:
+        small = jnp.exp(array)
+        return small / (1 + small)
+
+
+class _ConstantArithmetic(InPlaceArithmetic):
+    """For a compiled call, into which no transformation looks."""
+
+    def select(self, plan: Plan, operands: Operands) -> Items:
+        # What is measured has to be without masked elements.
+        base = InPlaceArithmetic if plan.loss.measure is None else Arithmetic
+        return base.select(self, plan, operands)
+
+
 _xp = _Namespace()
-
-
-_ARITHMETIC = Arithmetic(_xp)
+_CONSTANT = _ConstantArithmetic(_ConstantNamespace())
 _ARRAY = type(jnp.zeros(()))
 
 
@@ -83,7 +113,7 @@ def _differentiated(loss: Loss) -> Loss:
 # function would keep them all.
 @lru_cache(maxsize=512)
 def _compiled(plan: Plan) -> Callable[..., Any]:
-    return jax.jit(lambda *operands: whole(_ARITHMETIC, plan, Operands(*operands)))
+    return jax.jit(lambda *operands: whole(_CONSTANT, plan, Operands(*operands)))
 
 
 def _run_compiled(plan: Plan, operands: Operands) -> Any:

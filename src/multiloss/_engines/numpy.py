@@ -9,7 +9,7 @@ import numpy as np
 
 from multiloss._core.plan import Items, Metadata, Operands, Plan
 from multiloss._core.sums import Sums, Total, repeats_of_weight
-from multiloss._core.terms import Term
+from multiloss._core.terms import Term, difference
 from multiloss._engines.base import Engine, Kind, Strategy, always
 from multiloss._engines.host import HOST_KEYS, NO_WARNINGS, without_warnings
 from multiloss._engines.numpy_namespace import ROW, sum_of_products, xp, xp_by_bits
@@ -122,6 +122,7 @@ _BY_BITS = NumPyArithmetic(xp_by_bits)
 def _is_square(plan: Plan) -> bool:
     """Tell whether the loss is squares, of which nothing is converted, or one sum of them."""
     loss, dtype = plan.loss, plan.dtype
+    is_result = plan.with_gradient or plan.axes == ()
     return (
         loss.terms[0].is_square
         and len(loss.terms) == 1
@@ -131,8 +132,8 @@ def _is_square(plan: Plan) -> bool:
         and not plan.is_complex
         and plan.prediction.dtype == plan.target.dtype == dtype
         and (not plan.with_gradient or plan.prediction.shape == plan.shape)
-        # Else the squares would be a temporary that is better made in blocks.
-        and (plan.with_gradient or plan.axes == () or not _is_large(plan))
+        # Else the residuals would be a temporary that is better made in blocks, or several.
+        and (not _is_large(plan) or (is_result and loss.terms[0].residual is difference))
     )
 
 

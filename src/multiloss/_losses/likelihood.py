@@ -276,7 +276,7 @@ def gaussian_nll(
 #     u (b - a - 2 a u² (1/3 + u²/5 + u⁴/7 + …))
 #
 # Elsewhere it is that of the quotient of the square roots, which does not overflow.
-_SERIES_BELOW = 0.2
+_SERIES_BELOW = 0.04  # u²
 _ATANH_TERMS = {32: 5, 64: 12}  # the first term left out is below half a unit of the sum
 _MOST_ATANH_TERMS = 25  # of extended precision, whichever it is
 
@@ -322,7 +322,7 @@ def _near_poisson_deviance(xp: Namespace, prediction: Array, target: Array) -> t
     residual = prediction - target
     u = _relative_difference(residual, target)
     square = u * u
-    is_near = (xp.abs(u) < _SERIES_BELOW) & (target > 0)
+    is_near = (square < _SERIES_BELOW) & (target > 0)
     return is_near, u * (residual - target * (square * _series(xp, square)))
 
 
@@ -389,7 +389,7 @@ def _gamma_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
     square = u * u
     near = u * (residual / safe - square * _series(xp, square))
     far = residual / safe - _log_ratio_by_roots(xp, xp.where(target == 0, xp.nan, target), safe)
-    is_near = (xp.abs(u) < _SERIES_BELOW) & (safe > 0)
+    is_near = (square < _SERIES_BELOW) & (safe > 0)
     return 2 * xp.where(is_near, near, far)
 
 
