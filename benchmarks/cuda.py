@@ -94,22 +94,44 @@ def peak(call: Callable[[], None], prediction: torch.Tensor) -> float:
     return (torch.cuda.max_memory_allocated() - before) / 2**20
 
 
-def row(name: str, pair: Pair, given: Operands) -> str:
-    """Measure a loss beside the other, and return a line of the table."""
+class Row(NamedTuple):
+    """What was measured of a loss: ours, and the other."""
+
+    loss: str
+    elements: int
+    microseconds: tuple[float, float]
+    launches: tuple[int, int]
+    mebibytes: tuple[float, float]
+
+    def ratio(self) -> float:
+        """Return our time divided by that of the other."""
+        return self.microseconds[0] / self.microseconds[1]
+
+    def __str__(self) -> str:
+        times = f"{self.microseconds[0]:,.0f} | {self.microseconds[1]:,.0f} | {self.ratio():.2f}"
+        counts = f"{self.launches[0]} | {self.launches[1]}"
+        peaks = f"{self.mebibytes[0]:,.1f} | {self.mebibytes[1]:,.1f}"
+        return f"| {self.loss} | {self.elements:,} | {times} | {counts} | {peaks} |"
+
+
+def measured(name: str, pair: Pair, given: Operands) -> Row:
+    """Measure a loss beside the other."""
     arrays = (given.scores, given.label) if pair.has_labels else (given.prediction, given.target)
-    calls: list[Callable[[], None]] = []
-    for loss in (pair.ours, pair.by_hand):
+
+    def step(loss: Callable[[Any, Any], Any]) -> Callable[[], None]:
         ones = torch.ones_like(loss(*arrays).detach())
-        calls.append(partial(training_step, loss, *arrays, ones))
+        return partial(training_step, loss, *arrays, ones)
+
+    ours, other = step(pair.ours), step(pair.by_hand)
     times = interleave(
-        {str(k): partial(synchronized, call) for k, call in enumerate(calls)}, SECONDS
+        {"ours": partial(synchronized, ours), "other": partial(synchronized, other)}, SECONDS
     )
-    ours, other = (times[str(k)].median * 1e6 for k in range(2))
-    counts = [launches(call) for call in calls]
-    peaks = [peak(call, arrays[0]) for call in calls]
-    return (
-        f"| {name} | {arrays[0].numel():,} | {ours:,.0f} | {other:,.0f} | {ours / other:.2f} "
-        f"| {counts[0]} | {counts[1]} | {peaks[0]:,.1f} | {peaks[1]:,.1f} |"
+    return Row(
+        name,
+        arrays[0].numel(),
+        (times["ours"].median * 1e6, times["other"].median * 1e6),
+        (launches(ours), launches(other)),
+        (peak(ours, arrays[0]), peak(other, arrays[0])),
     )
 
 
@@ -126,18 +148,18 @@ def main() -> None:
     if not torch.cuda.is_available():
         sys.exit("there is no CUDA device that PyTorch sees, and nothing to measure")
     head = HEAD.format(device=torch.cuda.get_device_name(), version=torch.__version__)
-    lines, ratios = [], []
+    rows = []
     for size in track(SIZES, "sizes", console=Console(stderr=True)):
         given = operands(size)
         weight, where = torch.rand_like(given.target), given.target > given.prediction
         pairs = {**PAIRS, **with_options(weight, where)}
         pairs |= {f"{name}, compiled": compiled(pairs[name]) for name in COMPILED}
         for name, pair in pairs.items():
-            lines.append(row(name, pair, given))
-            ratios.append(float(lines[-1].split("|")[5]))
-            print(lines[-1], flush=True)  # noqa: T201  one by one, since it may take minutes
-    output.write_text(head + "\n".join(lines) + "\n")
-    print(f"median ratio {statistics.median(ratios):.2f}, written to {output}")  # noqa: T201
+            rows.append(measured(name, pair, given))
+            print(rows[-1], flush=True)  # noqa: T201  one by one, since it may take minutes
+    output.write_text(head + "\n".join(map(str, rows)) + "\n")
+    median = statistics.median(each.ratio() for each in rows)
+    print(f"median ratio {median:.2f}, written to {output}")  # noqa: T201
 
 
 if __name__ == "__main__":

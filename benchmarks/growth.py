@@ -18,6 +18,7 @@ import torch
 from multiloss.__main__ import losses
 from timing import interleave
 from workload import GROWTH_SIZES as SIZES
+from workload import ONE_PASS
 
 SECONDS = 0.4  # for all sizes
 GIVEN: dict[str, dict[str, Any]] = {
@@ -41,10 +42,10 @@ def of_elements(dot: Callable[[Any, Any], Any]) -> dict[str, Callable[..., Any]]
         for name, loss in losses().items()
         if "class_axis" not in inspect.signature(loss).parameters
     }
-    return {"one pass": dot, **found}
+    return {ONE_PASS: dot, **found}
 
 
-def line(bytes_read: list[int], seconds: list[float]) -> tuple[float, float]:
+def fitted_line(bytes_read: list[int], seconds: list[float]) -> tuple[float, float]:
     """Return the seconds of a call and of a byte, by the line that is closest, relatively."""
     weights = 1 / np.asarray(seconds)
     design = np.stack([np.ones(len(seconds)), np.asarray(bytes_read, float)], axis=-1)
@@ -61,7 +62,7 @@ def main() -> None:
         for name, loss in of_elements(dot).items():
             calls = {str(size): partial(_finished, loss, *pair) for size, pair in operands.items()}
             seconds = [each.median for each in interleave(calls, SECONDS).values()]
-            call, byte = line([8 * size for size in SIZES], seconds)
+            call, byte = fitted_line([8 * size for size in SIZES], seconds)
             record = {"engine": engine, "loss": name, "seconds": seconds, "call": call}
             sys.stdout.write(json.dumps({**record, "byte": byte}) + "\n")
             sys.stdout.flush()

@@ -5,27 +5,28 @@ from typing import Any
 
 import matplotlib as mpl
 
-from workload import GROWTH_SIZES
+from workload import GROWTH_SIZES, ONE_PASS
 
 mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 
 Record = dict[str, Any]
-LIMIT = "one pass"  # over memory
 
 
 def growth_lines(growth: list[Record]) -> list[str]:
     """Return the lines through the times, as Markdown."""
     if not growth:
         return []
-    passes = {each["engine"]: each["byte"] for each in growth if each["loss"] == LIMIT}
+    passes = {each["engine"]: each["byte"] for each in growth if each["loss"] == ONE_PASS}
     return [
         "",
         "## How the cost grows",
         "",
-        "The line closest to the times of 64 to 10,000,000 float32 numbers, relatively: what a",
-        "call takes, and what a byte of the operands takes, in passes over memory (`dot(y, t)`).",
+        "The line that is closest, relatively, to the times of",
+        f"{GROWTH_SIZES[0]} to {GROWTH_SIZES[-1]:,} float32 numbers:",
+        "what a call takes, and what a byte of the operands takes, in passes over memory",
+        "(`dot(y, t)`).",
         "",
         "![time of a call against the number of elements, for each engine](growth.png)",
         "",
@@ -48,9 +49,9 @@ def draw_growth(growth: list[Record], path: Path) -> None:
     for panel, engine in zip(panels, engines, strict=True):
         for each in (each for each in growth if each["engine"] == engine):
             microseconds = [1e6 * second for second in each["seconds"]]
-            is_limit = each["loss"] == LIMIT
+            is_limit = each["loss"] == ONE_PASS
             style = {"color": "black", "linewidth": 2.5} if is_limit else {"linewidth": 0.8}
-            panel.plot(GROWTH_SIZES, microseconds, label=LIMIT if is_limit else None, **style)
+            panel.plot(GROWTH_SIZES, microseconds, label=ONE_PASS if is_limit else None, **style)
         slowest = sorted(
             (each for each in growth if each["engine"] == engine),
             key=lambda each: -each["seconds"][-1],

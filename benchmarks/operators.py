@@ -83,23 +83,22 @@ def used_by(loss: Callable[[Any, Any], Any], prediction: Any, target: Any) -> Us
     return Use(forward.calls, backward.calls, [each for each in kept if each.ndim])
 
 
-def elsewhere(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+def on_meta(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """Return a tensor without numbers."""
     return torch.empty(shape, dtype=dtype, device="meta")
 
 
 SIZE, CLASSES = 1000, 10
-CASES = {**PAIRS, **with_options(elsewhere(SIZE), elsewhere(SIZE, dtype=torch.bool))}
+CASES = {**PAIRS, **with_options(on_meta(SIZE), on_meta(SIZE, dtype=torch.bool))}
 
 
 def of_pair(pair: Pair) -> tuple[Use, Use]:
     """Return what ours uses, and the other."""
-    target = elsewhere(SIZE)
+    prediction, target = on_meta(SIZE), on_meta(SIZE)
     if pair.has_labels:
-        labels = elsewhere(SIZE // CLASSES, dtype=torch.int64)
-        scores = elsewhere(SIZE // CLASSES, CLASSES)
-        return used_by(pair.ours, scores, labels), used_by(pair.by_hand, scores, labels)
-    return used_by(pair.ours, elsewhere(SIZE), target), used_by(pair.by_hand, target, target)
+        prediction = on_meta(SIZE // CLASSES, CLASSES)
+        target = on_meta(SIZE // CLASSES, dtype=torch.int64)
+    return used_by(pair.ours, prediction, target), used_by(pair.by_hand, prediction, target)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import sklearn.metrics
 from sklearn.metrics import mean_squared_error
 
 import multiloss as ml
-from by_hand_numpy import FAMILY_BY_HAND, masked
 from timing import Call
 from workload import (
     OURS,
@@ -21,9 +20,9 @@ from workload import (
     Workload,
     classification,
     family,
+    masked_operands,
     operands,
     options,
-    positive,
 )
 
 IN_A_FILE = 1_000_000_000  # elements
@@ -58,18 +57,20 @@ def workloads(*, quick: bool) -> Iterator[Workload]:
             size, limit = each.prediction.size, ONE_LINER if ONE_LINER in calls else None
             yield Workload("NumPy", work, "float64", size, calls, limit)
     yield from family("NumPy", FAMILY, np.asarray, quick=quick)
-    yield from _by_hand_family(quick=quick)
     yield from _classification(quick=quick)
     if not quick:
+        yield _masked()
         yield from _in_a_file()
 
 
-def _by_hand_family(*, quick: bool) -> Iterator[Workload]:
-    for y, t, where in positive(quick=quick):
-        for work, losses in (("forward", FAMILY_BY_HAND), ("forward, masked", masked(where))):
-            for loss, functions in losses.items():
-                calls = {name: partial(each, y, t) for name, each in functions.items()}
-                yield Workload("NumPy", work, "float32", y.size, calls, loss=loss)
+def _masked() -> Workload:
+    """Return many elements under a mask without a pattern."""
+    y, t, where = masked_operands()
+    calls: dict[str, Call] = {
+        OURS: partial(ml.mse, y, t, where=where),
+        "np.mean(where=)": lambda: np.mean((y - t) ** 2, where=where),
+    }
+    return Workload("NumPy", "forward, masked", "float32", y.size, calls)
 
 
 def _in_a_file() -> Iterator[Workload]:
@@ -165,19 +166,47 @@ def _sklearn(name: str, **parameters: Any) -> Any:
     return lambda y, t: function(t, y, **parameters)
 
 
+def _huber(y: Any, t: Any) -> Any:
+    distance = np.abs(y - t)
+    return np.mean(np.where(distance <= 1, 0.5 * distance**2, distance - 0.5))
+
+
+def _pinball(y: Any, t: Any) -> Any:
+    residual = t - y
+    return np.mean(np.maximum(0.8 * residual, -0.2 * residual))
+
+
+def _tweedie(y: Any, t: Any) -> Any:
+    return np.mean(4 * (np.sqrt(y) + t / np.sqrt(y) - 2 * np.sqrt(t)))
+
+
+BY_HAND = "by hand"
 FAMILY: Family = {
-    "rmse": {OURS: ml.rmse, "sklearn": _sklearn("root_mean_squared_error")},
+    "rmse": {
+        OURS: ml.rmse,
+        "sklearn": _sklearn("root_mean_squared_error"),
+        BY_HAND: lambda y, t: np.sqrt(np.mean((y - t) ** 2)),
+    },
     "msle": {OURS: ml.msle, "sklearn": _sklearn("mean_squared_log_error")},
     "rmsle": {OURS: ml.rmsle, "sklearn": _sklearn("root_mean_squared_log_error")},
     "mae": {
         OURS: ml.mae,
         "sklearn": _sklearn("mean_absolute_error"),
-        "np.mean(np.abs(y - t))": lambda y, t: np.mean(np.abs(y - t)),
+        BY_HAND: lambda y, t: np.mean(np.abs(y - t)),
     },
-    "mape": {OURS: ml.mape, "sklearn": _sklearn("mean_absolute_percentage_error")},
+    "mape": {
+        OURS: ml.mape,
+        "sklearn": _sklearn("mean_absolute_percentage_error"),
+        BY_HAND: lambda y, t: np.mean(np.abs(y - t) / np.maximum(np.abs(t), 1e-7)),
+    },
     "pinball": {
-        OURS: partial(ml.pinball, q=0.9),
-        "sklearn": _sklearn("mean_pinball_loss", alpha=0.9),
+        OURS: partial(ml.pinball, q=0.8),
+        "sklearn": _sklearn("mean_pinball_loss", alpha=0.8),
+        BY_HAND: _pinball,
+    },
+    "expectile": {
+        OURS: partial(ml.expectile, q=0.8),
+        BY_HAND: lambda y, t: np.mean(np.where(y > t, 0.2, 0.8) * (y - t) ** 2),
     },
     "minkowski": {
         OURS: partial(ml.minkowski, p=3),
@@ -186,21 +215,34 @@ FAMILY: Family = {
     "huber": {
         OURS: ml.huber,
         "scipy": lambda y, t: np.mean(scipy.special.huber(1.0, y - t)),
+        BY_HAND: _huber,
     },
     "pseudo_huber": {
         OURS: ml.pseudo_huber,
         "scipy": lambda y, t: np.mean(scipy.special.pseudo_huber(1.0, y - t)),
     },
+    "log_cosh": {OURS: ml.log_cosh, BY_HAND: lambda y, t: np.mean(np.log(np.cosh(y - t)))},
+    "cauchy": {OURS: ml.cauchy, BY_HAND: lambda y, t: np.mean(np.log1p(0.5 * (y - t) ** 2))},
     "poisson_deviance": {
         OURS: ml.poisson_deviance,
         "sklearn": _sklearn("mean_poisson_deviance"),
+        BY_HAND: lambda y, t: np.mean(2 * (t * np.log(t / y) - t + y)),
     },
-    "gamma_deviance": {OURS: ml.gamma_deviance, "sklearn": _sklearn("mean_gamma_deviance")},
+    "gamma_deviance": {
+        OURS: ml.gamma_deviance,
+        "sklearn": _sklearn("mean_gamma_deviance"),
+        BY_HAND: lambda y, t: np.mean(2 * (np.log(y / t) + t / y - 1)),
+    },
     "tweedie_deviance": {
         OURS: partial(ml.tweedie_deviance, power=1.5),
         "sklearn": _sklearn("mean_tweedie_deviance", power=1.5),
+        BY_HAND: _tweedie,
     },
-    "cosine_distance": {OURS: ml.cosine_distance, "scipy": scipy.spatial.distance.cosine},
+    "cosine_distance": {
+        OURS: ml.cosine_distance,
+        "scipy": scipy.spatial.distance.cosine,
+        BY_HAND: lambda y, t: 1 - y @ t / np.sqrt((y @ y) * (t @ t)),
+    },
 }
 
 

@@ -15,7 +15,7 @@ from torch.nn.functional import mse_loss
 from torchmetrics.functional import mean_squared_error
 
 import multiloss as ml
-from by_hand_torch import PAIRS, with_options
+from by_hand_torch import PAIRS, Pair, with_options
 from multiloss.torch import MSELoss
 from timing import Call
 from workload import (
@@ -25,6 +25,7 @@ from workload import (
     Workload,
     classification,
     family,
+    masked_operands,
     operands,
     options,
     positive,
@@ -80,19 +81,25 @@ def workloads(*, quick: bool) -> Iterator[Workload]:
 
 
 def _by_hand(*, quick: bool) -> Iterator[Workload]:
-    for y_host, t_host, where in positive(quick=quick):
-        y, t = torch.from_numpy(y_host).requires_grad_(), torch.from_numpy(t_host)
-        weight = torch.rand_like(t)
-        for name, pair in {**PAIRS, **with_options(weight, torch.from_numpy(where))}.items():
-            if name == "mse" or pair.has_labels:
-                continue  # measured elsewhere
-            loss, _, option = name.partition(", ")
-            losses = {OURS: pair.ours, "by hand or F": pair.by_hand}
-            ones = torch.ones_like(pair.ours(y, t))
-            calls: dict[str, Call]
-            calls = {key: partial(_backward, each, y, t, ones) for key, each in losses.items()}
-            work = ", ".join(filter(None, ["forward + backward", option]))
-            yield Workload("PyTorch", work, "float32", y.numel(), calls, loss=loss)
+    for y_host, t_host in positive(quick=quick):
+        y, t = torch.tensor(y_host, requires_grad=True), torch.from_numpy(t_host)
+        for loss, pair in PAIRS.items():
+            if loss != "mse" and not pair.has_labels:  # which are measured elsewhere
+                yield _both(loss, pair, y, t)
+    if not quick:
+        y, t, where = map(torch.from_numpy, masked_operands())
+        pair = with_options(torch.ones_like(y), where)["mse, masked"]
+        yield _both("mse", pair, y.requires_grad_(), t, ", masked")
+
+
+def _both(loss: str, pair: Pair, y: Any, t: Any, option: str = "") -> Workload:
+    calls: dict[str, Call] = {
+        OURS: partial(_backward, pair.ours, y, t),
+        "by hand or F": partial(_backward, pair.by_hand, y, t),
+    }
+    return Workload(
+        "PyTorch", f"forward + backward{option}", "float32", y.numel(), calls, loss=loss
+    )
 
 
 def _half(*, quick: bool) -> Iterator[Workload]:
@@ -103,7 +110,9 @@ def _half(*, quick: bool) -> Iterator[Workload]:
             OURS: partial(_backward, ml.mse, y, t),
             "F.mse_loss": partial(_backward, mse_loss, y, t),
         }
-        yield Workload("PyTorch", "forward + backward", str(dtype)[6:], size, calls)
+        yield Workload(
+            "PyTorch", "forward + backward", str(dtype).removeprefix("torch."), size, calls
+        )
 
 
 def _classification(*, quick: bool) -> Iterator[Workload]:

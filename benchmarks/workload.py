@@ -15,9 +15,9 @@ QUICK_SIZES = (10, 1_000, 1_000_000)
 SIZES = (1, 10, 64, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 LARGEST_BYTES = 4 * 10**8  # of an operand
 DTYPES = ("float32", "float64")
-FAMILY_SIZES = (100, 10_000_000)
+FAMILY_SIZES = (64, 1_000, 10_000, 10_000_000)
+ONE_PASS = "one pass"  # over memory, of both operands  # noqa: S105  no password
 GROWTH_SIZES = (64, 4_096, 262_144, 10_000_000)
-BY_HAND_SIZES = (64, 1_000, 10_000, 10_000_000)
 OPTION_SIZES = (64, 1_000, 10_000, 100_000)
 
 # Vectors, and classes.
@@ -74,25 +74,28 @@ def options(*, quick: bool) -> Iterator[Optional]:
 def family(
     engine: str, losses: Family, convert: Callable[[Any], Any], *, quick: bool
 ) -> Iterator[Workload]:
-    """Yield the forward pass of each loss, for positive float32 numbers, which all of them take."""
-    rng = np.random.default_rng(0)
-    for size in FAMILY_SIZES[:1] if quick else FAMILY_SIZES:
-        prediction, target = (
-            convert(rng.random(size).astype("float32") * 3 + 0.25) for _ in range(2)
-        )
+    """Yield the forward pass of each loss."""
+    for pair in positive(quick=quick):
+        prediction, target = map(convert, pair)
         for loss, functions in losses.items():
             calls = {
                 name: partial(function, prediction, target) for name, function in functions.items()
             }
-            yield Workload(engine, "forward", "float32", size, calls, loss=loss)
+            yield Workload(engine, "forward", "float32", pair[0].size, calls, loss=loss)
 
 
-def positive(*, quick: bool) -> Iterator[tuple[Any, Any, Any]]:
-    """Yield positive float32 numbers, and a mask without a pattern."""
+def positive(*, quick: bool) -> Iterator[tuple[Any, Any]]:
+    """Yield positive float32 numbers, which all losses take."""
     rng = np.random.default_rng(0)
-    for size in BY_HAND_SIZES[:1] if quick else BY_HAND_SIZES:
-        prediction, target = (rng.random(size, dtype="float32") * 3 + 0.25 for _ in range(2))
-        yield prediction, target, rng.random(size) < 0.5  # noqa: PLR2004  half of them
+    for size in FAMILY_SIZES[:1] if quick else FAMILY_SIZES:
+        yield tuple(rng.random((2, size), dtype="float32") * 3 + 0.25)
+
+
+def masked_operands() -> tuple[Any, Any, Any]:
+    """Return many numbers, and a mask without a pattern."""
+    rng = np.random.default_rng(0)
+    prediction, target, noise = rng.standard_normal((3, FAMILY_SIZES[-1]), dtype="float32")
+    return prediction, target, noise > 0
 
 
 class Classification(NamedTuple):

@@ -71,7 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if _is_of_cuda(item)]
         return
     for item in items:
-        given: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
+        given = _parameters_of(item)
         engine = given.get("engine", given.get("tuned_engine", "numpy"))
         if not item.get_closest_marker("family") or given.get("name") in {"mse", "sse"}:
             continue
@@ -83,10 +83,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_of_cuda(item: pytest.Item) -> bool:
-    if item.path.stem == "test_cuda":
-        return True
-    given = getattr(getattr(item, "callspec", None), "params", {})
-    return bool({"engine", "tuned_engine"} & set(given))
+    return item.path.stem == "test_cuda" or bool(
+        {"engine", "tuned_engine"} & {*_parameters_of(item)}
+    )
+
+
+def _parameters_of(item: pytest.Item) -> dict[str, object]:
+    parameters: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
+    return parameters
 
 
 @pytest.fixture

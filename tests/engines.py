@@ -30,6 +30,7 @@ class Library:
     has_float64: bool = True
     dtypes: tuple[str, ...] = ("float16", "bfloat16", "float32", "float64", "int8", "int64")
     numpy: Callable[[Any], Any] = np.asarray  # back again
+    differentiates: bool = False  # by automatic differentiation
     is_on_device: bool = False  # where PyTorch's strategies are those of accelerators
     active: Callable[[], AbstractContextManager[Any]] = field(default=nullcontext)
 
@@ -86,6 +87,7 @@ def _torch() -> Library:
         asarray,
         default_float="float32",
         numpy=numpy,
+        differentiates=True,
     )
 
 
@@ -120,14 +122,27 @@ def _jax() -> Library:
     import jax
     import jax.numpy as jnp
 
-    return Library("jax", jax.Array, jnp.asarray, default_float="float32", has_float64=False)
+    return Library(
+        "jax",
+        jax.Array,
+        jnp.asarray,
+        default_float="float32",
+        has_float64=False,
+        differentiates=True,
+    )
 
 
 def _jax_x64() -> Library:
     import jax
     import jax.numpy as jnp
 
-    return Library("jax-x64", jax.Array, jnp.asarray, active=lambda: enable_x64(True))
+    return Library(
+        "jax-x64",
+        jax.Array,
+        jnp.asarray,
+        differentiates=True,
+        active=lambda: enable_x64(True),
+    )
 
 
 # What the standard has, which knows no 16-bit floats.

@@ -48,7 +48,7 @@ ROWS: dict[str, Callable[..., Any]] = {
 }
 
 
-def on_device(name: str, device: str = "cuda") -> Callable[..., Any]:
+def loss_on(device: str, name: str) -> Callable[..., Any]:
     """Return a loss whose parameters that are arrays are tensors of the device."""
     function = ROWS[name]
     given = getattr(function, "keywords", {})
@@ -67,7 +67,7 @@ def value_and_gradient(
     name: str, prediction: torch.Tensor, target: torch.Tensor, **options: Any
 ) -> tuple[torch.Tensor, torch.Tensor]:
     prediction = prediction.detach().clone().requires_grad_()
-    loss = on_device(name, prediction.device.type)
+    loss = loss_on(prediction.device.type, name)
     value = loss(prediction, target, **options)
     value.sum().backward()
     assert prediction.grad is not None
@@ -97,8 +97,8 @@ def test_as_on_the_cpu(name: str, dtype: torch.dtype, rtol: float) -> None:
         value_and_gradient(name, prediction, target), value_and_gradient(name, *on_cpu), rtol=rtol
     )
     check(
-        ml.value_and_grad(on_device(name))(prediction, target),
-        ml.value_and_grad(on_device(name, "cpu"))(*on_cpu),
+        ml.value_and_grad(loss_on("cuda", name))(prediction, target),
+        ml.value_and_grad(loss_on("cpu", name))(*on_cpu),
         rtol=rtol,
     )
 
@@ -108,7 +108,7 @@ def test_weights_and_masks_as_on_the_cpu(name: str) -> None:
     prediction, target = tensors(name)
     is_vector = name in CLASS_LOSSES and CLASS_LOSSES[name].is_vector
     shape = prediction.shape[:-1] if is_vector else prediction.shape
-    column = (len(shape) * [1])[:-1]
+    column = [1] * (len(shape) - 1)
     options = {
         role: torch.tensor(each, device="cuda").reshape(-1, *column).expand(shape)
         for role, each in {"weight": WEIGHT, "where": WHERE}.items()
@@ -141,7 +141,7 @@ def test_a_look_at_a_number_is_seen() -> None:
 @every
 def test_nothing_waits_for_the_device(name: str) -> None:
     prediction, target = tensors(name, torch.float32)
-    loss, leaf = on_device(name), prediction.clone().requires_grad_()
+    loss, leaf = loss_on("cuda", name), prediction.clone().requires_grad_()
     with no_synchronization():
         loss(leaf, target).backward()
         _, second = ml.value_and_grad(loss)(prediction, target)
@@ -152,7 +152,7 @@ def test_nothing_waits_for_the_device(name: str) -> None:
 @every
 def test_a_graph_of_it_runs_again(name: str) -> None:
     prediction, target = tensors(name, torch.float32)
-    loss, leaf = on_device(name), prediction.clone().requires_grad_()
+    loss, leaf = loss_on("cuda", name), prediction.clone().requires_grad_()
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # as torch ships it
     with torch.cuda.stream(stream):
         for _ in range(2):
@@ -184,7 +184,7 @@ def test_autocast_changes_nothing(name: str, dtype: torch.dtype) -> None:
 def test_compiled(name: str) -> None:
     prediction, target = tensors(name, torch.float32)
     leaf = prediction.clone().requires_grad_()
-    value = torch.compile(on_device(name), fullgraph=True)(leaf, target)
+    value = torch.compile(loss_on("cuda", name), fullgraph=True)(leaf, target)
     value.backward()
     expected = value_and_gradient(name, prediction, target)
     torch.testing.assert_close((value.detach(), leaf.grad), expected, rtol=1e-5, atol=1e-6)

@@ -73,6 +73,21 @@ def test_every_dtype_has_the_same_loss_of_the_same_numbers(engine: Library, name
         np.testing.assert_allclose(engine.numpy(result), reference, rtol=rtol, err_msg=dtype)
 
 
+@every(MEANS)
+@pytest.mark.parametrize("axis", [None, 0, (0, 1), ()], ids=str)
+def test_single_precision_along_axes(engine: Library, name: str, axis: Any) -> None:
+    single = [engine.array(each, "float32") for each in LOSSES[name].operands()]
+    options = {"reduction": "none"} if axis == () else {"axis": axis}
+    value, gradient = ml.value_and_grad(LOSSES[name].function)(*single, **options)
+    reference, slopes = expected(name, axis=axis)
+    assert engine.dtype_name(value) == engine.dtype_name(gradient) == "float32"
+    rtol = LOSSES[name].ulps * engine.eps(value)
+    np.testing.assert_allclose(engine.numpy(value), reference, rtol=rtol, atol=rtol)
+    # The root of zero has no derivative, and here a gradient of zero.
+    found = np.where(np.isfinite(slopes), engine.numpy(gradient), 0.0)
+    np.testing.assert_allclose(found, np.nan_to_num(slopes, nan=0, posinf=0), rtol=rtol, atol=rtol)
+
+
 @every(LOSSES)
 def test_perfect_prediction_has_no_loss_and_no_gradient(engine: Library, name: str) -> None:
     loss = LOSSES[name]

@@ -7,16 +7,16 @@ import torch
 
 from class_losses import LOSSES as CLASS_LOSSES
 from losses import LOSSES
-from operators import CASES, CLASSES, SIZE, elsewhere, of_pair, used_by
+from operators import CASES, CLASSES, SIZE, of_pair, on_meta, used_by
 
 NEEDS = "engines"
 pytestmark = pytest.mark.family
 
 
 def scores_and_target(targets: str, vectors: int) -> tuple[Any, Any]:
-    scores = elsewhere(vectors, CLASSES)
+    scores = on_meta(vectors, CLASSES)
     is_label = targets == "labels"
-    return scores, elsewhere(vectors, dtype=torch.int64) if is_label else scores.clone()
+    return scores, on_meta(vectors, dtype=torch.int64) if is_label else scores.clone()
 
 
 KERNELS = ("mse", "mae", "huber", "smooth_l1", "mse, none")
@@ -28,36 +28,26 @@ def test_kernels_are_those_of_pytorch(name: str) -> None:
     assert ours.total() <= by_hand.total()
 
 
-# To keep nothing but the operands, a gradient begins again with the residual. Digits that are lost
-# by hand take operators too; so does a sum of weights that may be zero.
-MOST = {
+# To keep nothing but the operands, a gradient begins again with the residual; by hand it is kept.
+# Digits that are lost by hand, and sums of weights that may be zero, take operators too.
+BEYOND = {
     "rmse": 14,
     "msle": 29,
     "rmsle": 39,
     "expectile": 15,
-    "pinball": 17,
     "mape": 15,
     "smape": 34,
     "wmape": 21,
     "minkowski": 50,
     "epsilon_insensitive": 13,
     "pseudo_huber": 27,
-    "log_cosh": 16,
     "cauchy": 25,
-    "geman_mcclure": 34,
-    "welsch": 20,
-    "tukey_biweight": 22,
     "barron": 46,
-    "poisson_nll": 9,
     "poisson_nll of rates": 22,
-    "gaussian_nll": 15,
     "poisson_deviance": 49,
     "gamma_deviance": 45,
-    "tweedie_deviance": 24,
-    "cosine_distance": 42,
     "binary_cross_entropy": 23,
     "hinge": 15,
-    "squared_hinge": 14,
     "logistic": 20,
     "cross_entropy": 40,
     "mse, weighted": 15,
@@ -65,19 +55,22 @@ MOST = {
 }
 
 
-def test_every_case_has_its_bound() -> None:
-    assert {*KERNELS, *MOST} == CASES.keys()
-
-
-@pytest.mark.parametrize("name", MOST)
+@pytest.mark.parametrize("name", [name for name in CASES if name not in KERNELS])
 def test_number_of_operators(name: str) -> None:
-    ours, _ = of_pair(CASES[name])
-    assert ours.total() <= MOST[name], (ours.forward, ours.backward)
+    ours, by_hand = of_pair(CASES[name])
+    bound = (2.0 if CASES[name].keeps_digits else 1.25) * by_hand.total()
+    assert ours.total() <= BEYOND.get(name, bound), (ours.forward, ours.backward)
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_what_is_beyond_the_bound_is_known(name: str) -> None:
+    _, by_hand = of_pair(CASES[name])
+    assert BEYOND[name] > (2.0 if CASES[name].keeps_digits else 1.25) * by_hand.total()
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_nothing_is_kept_but_the_operands(name: str) -> None:
-    kept = used_by(LOSSES[name].function, elsewhere(SIZE), elsewhere(SIZE)).kept
+    kept = used_by(LOSSES[name].function, on_meta(SIZE), on_meta(SIZE)).kept
     assert len({id(each) for each in kept}) <= 2, name
 
 

@@ -54,6 +54,7 @@ MAY_NAME_ENGINES = {
     "_engines/generic.py",
     "_engines/jax.py",
     "_engines/numpy.py",
+    "_engines/numpy_arithmetic.py",
     "_engines/numpy_namespace.py",
     "_engines/host.py",
     "_engines/torch.py",

@@ -52,13 +52,13 @@ BOUNDS: dict[str, tuple[int, Callable[[], object]]] = {
     "weighted mse in NumPy": (35, lambda: ml.mse(Y, T, weight=W)),
     "masked mse in NumPy": (35, lambda: ml.mse(Y, T, where=MASK)),
     "weighted and masked mse in NumPy": (35, lambda: ml.mse(Y, T, weight=W, where=MASK)),
-    "cosine_distance in NumPy": (65, lambda: ml.cosine_distance(Y, T)),
+    "cosine_distance in NumPy": (66, lambda: ml.cosine_distance(Y, T)),
     "weighted value_and_grad in NumPy": (
         50,
         lambda: ml.value_and_grad(ml.huber)(Y, T, weight=W),
     ),
     "weighted value_and_grad in PyTorch": (
-        52,
+        53,
         lambda: ml.value_and_grad(ml.huber)(*TENSORS[:2], weight=TENSORS[2]),
     ),
 }

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from multiloss._core.sums import Factor, Sums, divided, is_constant, replaced_where_empty
+from multiloss._core.namespaces import is_constant
+from multiloss._core.sums import Factor, Sums, divided, replaced_where_empty
 from multiloss._typing import Array, Namespace, Parameter
 
 
@@ -34,6 +35,7 @@ MEAN = Combination(_mean, _mean_slopes)
 # m      = the mean or the sum of the p-th powers of what is measured in a unit
 # value  = unit m^(1/p)
 # slope₁ = m^(1/p - 1) / p / Σw, and 0 where m is 0
+#        = 1/2 / (√m Σw)            where p is 2; a slope over zero is zero
 #
 # p is the only parameter that such a loss may have, or else 2. The slopes of the terms are those
 # with respect to the measured prediction, so that the unit cancels in the gradient. Without a unit
@@ -43,7 +45,7 @@ def _root(
 ) -> Array:
     mean, exponent = sums.terms[0], exponent_of(parameters)
     if unit is None:
-        return _nonzero_root(xp, divided(xp, mean, sums.weight, None), exponent)
+        return _power_root(xp, divided(xp, mean, sums.weight, None), exponent)
     # A mean of nothing is zero until the end, so that it has a root and a gradient. A count may be
     # one that a compiler does not know: the shape alone makes that mean NaN.
     is_count = isinstance(sums.weight, int) and empty is None
@@ -54,11 +56,11 @@ def _root(
 
 
 def _root_or_zero(xp: Namespace, mean: Array, exponent: Parameter) -> Array:
+    """Return m^(1/p); at zero, where the derivative is infinite, m itself."""
     if is_constant(xp):
-        return _nonzero_root(xp, mean, exponent)
-    # Whose derivative at zero is infinite.
+        return _power_root(xp, mean, exponent)
     nothing = mean == 0
-    return xp.where(nothing, mean, _nonzero_root(xp, xp.where(nothing, 1.0, mean), exponent))
+    return xp.where(nothing, mean, _power_root(xp, xp.where(nothing, 1.0, mean), exponent))
 
 
 def _root_slopes(
@@ -74,8 +76,8 @@ def _root_slopes(
     return ((slope, sums.weight),)
 
 
-def _nonzero_root(xp: Namespace, mean: Array, exponent: Parameter) -> Array:
-    """Return the p-th root, of which the derivative at zero is infinite."""
+def _power_root(xp: Namespace, mean: Array, exponent: Parameter) -> Array:
+    """Return m^(1/p)."""
     return xp.sqrt(mean) if is_two(exponent) else mean ** (1 / exponent)
 
 
@@ -89,9 +91,9 @@ def is_two(exponent: Parameter) -> bool:
     return isinstance(exponent, float) and exponent == 2.0  # noqa: PLR2004  as its name says
 
 
-def is_one(unit: Any) -> bool:
-    """Tell whether a unit is certain to be 1."""
-    return isinstance(unit, float) and unit == 1.0
+def is_one(number: Any) -> bool:
+    """Tell whether a number is certain to be 1."""
+    return isinstance(number, float) and number == 1.0
 
 
 ROOT = Combination(_root, _root_slopes)

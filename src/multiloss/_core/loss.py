@@ -42,7 +42,6 @@ class ParameterSpec(NamedTuple):
 
     name: str
     domain: Domain
-    is_array: bool = False  # whether the terms want an array even for a number
     is_per_class: bool = False  # whether it has one number for each class
 
 

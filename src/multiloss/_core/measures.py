@@ -39,11 +39,12 @@ class Measure(NamedTuple):
 _LARGEST_LOG2 = 60.0
 
 
-def _measured(xp: Namespace, prediction: Array, target: Any) -> Array:  # noqa: ARG001  a residual
+# Of measured items, whose prediction is the residual.
+def _held_residual(xp: Namespace, prediction: Array, target: Any) -> Array:  # noqa: ARG001
     return prediction
 
 
-_SQUARE = square(_measured)
+_SQUARE = square(_held_residual)
 
 
 def _unit(xp: Namespace, plan: "Plan", items: "Items") -> Array:

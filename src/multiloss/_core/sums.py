@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+from multiloss._core.namespaces import is_constant
 from multiloss._typing import Array, Namespace, Shape
 
 # Not negative; None stands for all of them.
@@ -36,11 +37,6 @@ class Sums(NamedTuple):
         for total, each in zip((*self.terms, self.weight), (*part.terms, part.weight), strict=True):
             if each is not None:
                 total[place] += each
-
-
-def is_constant(xp: Namespace) -> bool:
-    """Tell whether nothing is traced or differentiated."""
-    return getattr(xp, "is_constant", False)
 
 
 def divided(xp: Namespace, numerator: Array, total: Total, empty: Any) -> Array:

@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 
 from multiloss._core.loss import Loss
-from multiloss._core.plan import Items, Metadata, Operands, Plan, arrays_of
+from multiloss._core.plan import Metadata, Operands, Plan, arrays_of
 from multiloss._engines.base import Engine, Kind, Strategy
 from multiloss._engines.host import HOST_KEYS
-from multiloss._strategies.arithmetic import Arithmetic, InPlaceArithmetic
+from multiloss._strategies.arithmetic import MeasuringArithmetic
 from multiloss._strategies.whole import whole
 from multiloss._typing import Array, DType, Namespace, Parameter
 
@@ -61,39 +61,13 @@ class _Namespace:
 
 
 class _ConstantNamespace(_Namespace):
-    """What computes where nothing is differentiated."""
+    """For a compiled call, whose result nothing differentiates."""
 
     is_constant = True
 
-    @staticmethod
-    def is_positive(array: Array) -> Array:
-        return (array > 0).astype(array.dtype)
-
-    @staticmethod
-    def minus_abs(array: Array) -> Array:
-        return -jnp.abs(array)
-
-    @staticmethod
-    def log1p_exp(array: Array) -> Array:
-        return jnp.log1p(jnp.exp(array))
-
-    @staticmethod
-    def sigmoid_of_negative(array: Array) -> Array:
-        small = jnp.exp(array)
-        return small / (1 + small)
-
-
-class _ConstantArithmetic(InPlaceArithmetic):
-    """For a compiled call, into which no transformation looks."""
-
-    def select(self, plan: Plan, operands: Operands) -> Items:
-        # What is measured has to be without masked elements.
-        base = InPlaceArithmetic if plan.loss.measure is None else Arithmetic
-        return base.select(self, plan, operands)
-
 
 _xp = _Namespace()
-_CONSTANT = _ConstantArithmetic(_ConstantNamespace())
+_CONSTANT = MeasuringArithmetic(_ConstantNamespace())
 _ARRAY = type(jnp.zeros(()))
 
 
@@ -102,7 +76,8 @@ _ARRAY = type(jnp.zeros(()))
 def _differentiated(loss: Loss) -> Loss:
     (term,) = loss.terms
 
-    def slope(xp: Namespace, prediction: Array, target: Array, *parameters: Parameter) -> Array:
+    def slope(_: Namespace, prediction: Array, target: Array, *parameters: Parameter) -> Array:
+        xp = _xp  # which can be differentiated
         full = prediction if loss.is_vector else xp.broadcast_arrays(prediction, target)[0]
         return jax.grad(lambda y: xp.sum(term.value(xp, y, target, *parameters)))(full)
 

@@ -2,18 +2,17 @@
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from multiloss._core.plan import Items, Metadata, Operands, Plan
-from multiloss._core.sums import Sums, Total, repeats_of_weight
-from multiloss._core.terms import Term, difference
+from multiloss._core.plan import Metadata, Operands, Plan
+from multiloss._core.sums import Sums
+from multiloss._core.terms import difference
 from multiloss._engines.base import Engine, Kind, Strategy, always
 from multiloss._engines.host import HOST_KEYS, NO_WARNINGS, without_warnings
-from multiloss._engines.numpy_namespace import ROW, sum_of_products, xp, xp_by_bits
-from multiloss._strategies.arithmetic import Arithmetic, InPlaceArithmetic
+from multiloss._engines.numpy_arithmetic import BY_BITS, PLAIN, arithmetic_of
+from multiloss._engines.numpy_namespace import sum_of_products, xp
 from multiloss._strategies.blocks import blocks_if_safe, in_memory_order
 from multiloss._strategies.one_term import is_one_term, one_term
 from multiloss._strategies.whole import factors_of, is_safe, whole
@@ -21,108 +20,12 @@ from multiloss._typing import Array, DType
 
 _WHOLE_BYTES = 2**22  # up to which temporaries of an operand's size stay in the cache
 _BLOCK_BYTES = 2**20  # beyond, of each operand and each temporary of a block
-_MANY = 2**13  # elements from which on a selection by bits is faster
-_SMALLEST_TOTAL = 2.0**-60  # below, the quotient of a factor and a total may overflow
-_FLOAT32, _FLOAT64 = np.dtype("float32"), np.dtype("float64")
-
-
-class NumPyArithmetic(InPlaceArithmetic):
-    """Takes products for sums, and adds single precision up in double."""
-
-    def term_sum(self, plan: Plan, term: Term, items: Items) -> Array:
-        weight = items.weight
-        if plan.axes is None and items.where is None and not plan.keepdims:
-            if weight is None and term.is_square and not plan.is_complex:
-                residual: Any = term.residual
-                values = residual(np, items.prediction, items.target)
-                return sum_of_products(values, values)
-            if weight is not None and weight.shape == plan.shape:
-                return sum_of_products(self.values(plan, term, items), weight)
-        return super().term_sum(plan, term, items)
-
-    def sum(self, plan: Plan, values: Array) -> Array:
-        axes = plan.axes
-        if axes == ():
-            return values
-        # NumPy adds along leading axes one by one, which in single precision ends at 2²⁴ equal
-        # terms.
-        if axes is not None and values.dtype == _FLOAT32:
-            wide = _add(values, axis=axes, dtype=_FLOAT64, keepdims=plan.keeps_axes)
-            return wide.astype(_FLOAT32)
-        if axes is None and not plan.keepdims:
-            return _sum(values)
-        return _add(values, axis=axes, keepdims=plan.keeps_axes)
-
-    def total(self, plan: Plan, items: Items) -> Total:
-        weight, where, shape = items.weight, items.where, plan.shape
-        if weight is None:
-            if where is None:
-                return plan.reduced_size
-            weight = where
-            if plan.axes is None and not plan.keepdims:
-                return int(np.count_nonzero(where)) * repeats_of_weight(where.shape, shape, None)
-        elif where is not None:
-            weight = self.xp.where(where, weight, 0.0)
-        dtype = _FLOAT64 if plan.real_dtype == _FLOAT32 else plan.real_dtype
-        total = _add(weight, axis=plan.axes, dtype=dtype, keepdims=plan.keeps_axes)
-        stretch = repeats_of_weight(weight.shape, shape, plan.axes)
-        if stretch != 1:
-            total = total * stretch
-        if total.ndim == 0 and dtype is _FLOAT64:
-            return float(total)
-        return total.astype(plan.real_dtype)
-
-    def scaled_slopes(
-        self, slopes: Array, above: Array | float, below: Any, out: Array | None = None
-    ) -> Array:
-        if isinstance(below, (int, float)) and below > _SMALLEST_TOTAL:
-            above, below = above / below, None
-        if below is None and out is None and isinstance(above, float):
-            # Not into itself by out=, since a slope without axes is a scalar.
-            if above != 1.0:
-                slopes *= above
-            return slopes
-        dtype = slopes.real.dtype
-        if below is not None:
-            nothing = np.equal(below, 0)
-            slopes /= np.where(nothing, 1.0, below).astype(dtype)
-            if nothing.any():
-                slopes = np.where(nothing, 0.0, slopes)
-        if not isinstance(above, float):
-            above = above.astype(dtype)
-        if out is not None and out.dtype == slopes.dtype:
-            return np.multiply(slopes, above, out=out)
-        slopes *= above
-        return slopes
-
-
-_ONES = {each: np.ones(ROW, each) for each in (_FLOAT32, _FLOAT64)}
-
-
-def _sum(values: Array) -> Array:
-    """Return the sum, by products with ones where those are faster."""
-    ones = _ONES.get(values.dtype)
-    rows = values.size // ROW
-    if ones is None or rows <= 1 or not values.flags.c_contiguous:
-        return _add(values, axis=None)
-    values = values.ravel()
-    end = rows * ROW
-    return np.vecdot(values[:end].reshape(rows, ROW), ones).sum() + _add(values[end:])
-
-
-# Typed for keepdims=False and True, but not for either.
-_add: Any = np.add.reduce
-
-
-_PLAIN = Arithmetic(xp)
-_ARITHMETIC = NumPyArithmetic(xp)
-_BY_BITS = NumPyArithmetic(xp_by_bits)
 
 
 def _is_square(plan: Plan) -> bool:
     """Tell whether the loss is squares, of which nothing is converted, or one sum of them."""
     loss, dtype = plan.loss, plan.dtype
-    is_result = plan.with_gradient or plan.axes == ()
+    becomes_result = plan.with_gradient or plan.axes == ()
     return (
         loss.terms[0].is_square
         and len(loss.terms) == 1
@@ -132,8 +35,9 @@ def _is_square(plan: Plan) -> bool:
         and not plan.is_complex
         and plan.prediction.dtype == plan.target.dtype == dtype
         and (not plan.with_gradient or plan.prediction.shape == plan.shape)
-        # Else the residuals would be a temporary that is better made in blocks, or several.
-        and (not _is_large(plan) or (is_result and loss.terms[0].residual is difference))
+        # Residuals of a large array are written only where they become the result; what is more
+        # than a difference makes several temporaries, and goes by blocks.
+        and (not _is_large(plan) or (becomes_result and loss.terms[0].residual is difference))
     )
 
 
@@ -145,19 +49,19 @@ def _squares(plan: Plan, operands: Operands) -> Any:
         squares = sum_of_products(residual, residual)
     else:
         residual *= residual
-        squares = _ARITHMETIC.sum(plan, residual)
+        squares = arithmetic_of(plan).sum(plan, residual)
     sums = Sums((squares,), total)
     if loss.scale != 1.0:
         sums = Sums((loss.scale * sums.terms[0],), total)
     value = loss.combination.value(np, sums, operands.empty, (), None)
-    if loss.measure is not None and not is_safe(_ARITHMETIC, value, ()):
-        return whole(_PLAIN, plan, operands)
+    if loss.measure is not None and not is_safe(PLAIN, value, ()):
+        return whole(PLAIN, plan, operands)
     if not plan.with_gradient:
         return value
     ((above, below),) = factors_of(np, plan, operands, sums, None)
     is_slope = term.slope is term.residual
     slopes = residual if is_slope else term.slope(np, operands.prediction, operands.target)
-    return value, _ARITHMETIC.scaled_slopes(slopes, above, below)
+    return value, arithmetic_of(plan).scaled_slopes(slopes, above, below)
 
 
 def _blocks(plan: Plan, operands: Operands) -> Any:
@@ -165,8 +69,8 @@ def _blocks(plan: Plan, operands: Operands) -> Any:
     if plan.axes is None and not plan.with_gradient:
         plan, operands = in_memory_order(np, plan, operands, operands.prediction.strides)
     limit = _BLOCK_BYTES // np.dtype(plan.dtype).itemsize
-    result = blocks_if_safe(_BY_BITS, plan, operands, limit=limit)
-    return whole(_PLAIN, *given) if result is None else result
+    result = blocks_if_safe(BY_BITS, plan, operands, limit=limit)
+    return whole(PLAIN, *given) if result is None else result
 
 
 def _is_large(plan: Plan) -> bool:
@@ -176,13 +80,12 @@ def _is_large(plan: Plan) -> bool:
     return size > _WHOLE_BYTES and not is_elementwise
 
 
-def _suits_one_term(plan: Plan) -> bool:
-    return is_one_term(plan) and math.prod(plan.full_shape) < _MANY
+def _one_term(plan: Plan, operands: Operands) -> Any:
+    return one_term(arithmetic_of(plan), plan, operands)
 
 
 def _whole(plan: Plan, operands: Operands) -> Any:
-    ops = _ARITHMETIC if math.prod(plan.full_shape) < _MANY else _BY_BITS
-    return whole(ops, plan, operands, is_measured=False)
+    return whole(arithmetic_of(plan), plan, operands, is_measured=False)
 
 
 class NumPyEngine(Engine):
@@ -196,7 +99,7 @@ class NumPyEngine(Engine):
         self.strategies = (
             Strategy("squares", _is_square, _squares),
             Strategy("blocks", _is_large, _blocks),
-            Strategy("one term", _suits_one_term, partial(one_term, _ARITHMETIC)),
+            Strategy("one term", is_one_term, _one_term),
             Strategy("whole", always, _whole),
         )
 
@@ -230,7 +133,7 @@ class NumPyEngine(Engine):
         return True
 
     def default_float(self) -> DType:
-        return _FLOAT64
+        return np.dtype("float64")
 
     def index_dtype(self) -> DType:
         return np.dtype(np.intp)

@@ -37,8 +37,9 @@ def _where_by_bits(condition: Any, first: Any, second: Any) -> Array:
     """Return where(), by bits: to branch by a condition without a pattern is slow."""
     array = first if type(second) is float else second
     bits = _BITS.get(getattr(array, "dtype", None))
-    if bits is None or not _meet(condition, first, second, array):
+    if bits is None or not _have_one_layout(condition, first, second, array):
         return np.where(condition, first, second)
+    # What does not depend on an element is predicted, and a copy is faster.
     selected = np.count_nonzero(condition)
     if selected in {0, array.size}:
         chosen = first if selected else second
@@ -46,7 +47,7 @@ def _where_by_bits(condition: Any, first: Any, second: Any) -> Array:
     # All bits of what is selected, and none of the others.
     mask: Any = np.negative(condition.view(np.int8), dtype=bits, casting="unsafe")
     first, second = (np.asarray(each, array.dtype).view(bits) for each in (first, second))
-    if second.ndim or second:
+    if second.ndim or second:  # 0.0 has no bits, and -0.0 has
         mask &= first ^ second
         mask ^= second
     else:
@@ -54,7 +55,7 @@ def _where_by_bits(condition: Any, first: Any, second: Any) -> Array:
     return mask.view(array.dtype)
 
 
-def _meet(condition: Any, first: Any, second: Any, array: Array) -> bool:
+def _have_one_layout(condition: Any, first: Any, second: Any, array: Array) -> bool:
     """Tell whether a condition, and two arrays or an array and a number, have one layout."""
     wanted = (condition, np.bool_), (first, array.dtype), (second, array.dtype)
     return all(
@@ -105,11 +106,6 @@ def _is_positive(array: Array) -> Array:
 
 
 # Without axes a result is a scalar, which cannot be written to.
-def _minus_abs(array: Array) -> Array:
-    result = np.abs(array)
-    return np.negative(result, out=result if result.ndim else None)
-
-
 def _log1p_exp(array: Array) -> Array:
     result = np.exp(array)
     return np.log1p(result, out=result if result.ndim else None)
@@ -131,7 +127,7 @@ def _all_indices(label: Array, classes: int) -> bool:
     return not label.size or bool(np.maximum.reduce(label.view(np.uintp), axis=None) < classes)
 
 
-# NumPy, and what the losses of classification compute with beyond the standard, in place.
+# NumPy, faster where an array is small, and what losses compute with beyond the standard.
 xp: Any = ModuleType(np.__name__)
 vars(xp).update(
     vars(np),
@@ -143,13 +139,12 @@ vars(xp).update(
     all_indices=_all_indices,
     all_numbers=_all_numbers,
     is_positive=_is_positive,
-    minus_abs=_minus_abs,
     log1p_exp=_log1p_exp,
     sigmoid_of_negative=_sigmoid_of_negative,
     is_constant=True,
     is_eager=True,
 )
 
-# The same for large arrays, in which no selection follows a pattern that a processor could learn.
+# The same for many elements, with a selection whose time does not depend on the condition.
 xp_by_bits: Any = ModuleType(np.__name__)
 vars(xp_by_bits).update(vars(xp), where=_where_by_bits)

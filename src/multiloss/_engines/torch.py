@@ -19,8 +19,8 @@ from multiloss._engines.torch_arithmetic import (
     DEVICE,
     TRACKED,
     by_kernel,
-    constant_of,
     has_kernel,
+    host_arithmetic,
 )
 from multiloss._engines.torch_namespace import xp
 from multiloss._engines.torch_node import (
@@ -132,9 +132,12 @@ def _is_faster_as_a_node(plan: Plan) -> bool:
 
 
 def _suits_node(plan: Plan) -> bool:
-    is_reduced = plan.axes != ()
     return (
-        is_reduced and _is_eager_value(plan) and _is_faster_as_a_node(plan) and _may_be_a_node(plan)
+        _is_eager_value(plan)
+        and _is_faster_as_a_node(plan)
+        and _may_be_a_node(plan)
+        # Each operator writes its losses anyway, in as many elements.
+        and plan.axes != ()
     )
 
 
@@ -206,11 +209,11 @@ def _suits_one_term(plan: Plan) -> bool:
 
 
 def _one_term(plan: Plan, operands: Operands) -> Any:
-    return one_term(constant_of(plan), plan, operands)
+    return one_term(host_arithmetic(plan), plan, operands)
 
 
 def _whole(plan: Plan, operands: Operands) -> Any:
-    return whole(constant_of(plan), plan, operands, is_measured=False)
+    return whole(host_arithmetic(plan), plan, operands, is_measured=False)
 
 
 class TorchEngine(Engine):

@@ -10,9 +10,9 @@ from multiloss._core.measures import LARGEST
 from multiloss._core.plan import Items, Operands, Plan, items_of
 from multiloss._core.sums import Total
 from multiloss._core.terms import Term
-from multiloss._engines.torch_namespace import xp, xp_by_bits, xp_in_place, xp_on_device
+from multiloss._engines.torch_namespace import xp, xp_by_bits, xp_on_device, xp_on_host
 from multiloss._engines.torch_private import KERNELS, NONE, SUM
-from multiloss._strategies.arithmetic import Arithmetic, InPlaceArithmetic
+from multiloss._strategies.arithmetic import Arithmetic, InPlaceArithmetic, MeasuringArithmetic
 from multiloss._typing import Array
 
 _SHORT = 2**13  # elements; a longer product loses digits, and waits for threads
@@ -119,26 +119,25 @@ class ConstantArithmetic(EagerArithmetic, InPlaceArithmetic):
 
 def _adds_in_double(plan: Plan) -> bool:
     """Tell whether squares of single precision are added up in double, where none overflows."""
-    measure = plan.loss.measure
     return (
-        measure is LARGEST
+        plan.loss.measure is LARGEST
         and plan.loss.terms[0].is_square
         and plan.weight is None
+        and plan.axes != ()
         and plan.dtype == torch.float32
         and plan.prediction.device.type != "mps"  # which has no double precision
     )
 
 
-class DeviceArithmetic(InPlaceArithmetic):
+class DeviceArithmetic(MeasuringArithmetic):
     """Computes in place, where autograd does not look, and waits for no number."""
 
     def select(self, plan: Plan, operands: Operands) -> Items:
-        # What is measured has to be without masked elements.
-        is_measured = plan.loss.measure is not None and not _adds_in_double(plan)
-        base = Arithmetic if is_measured else InPlaceArithmetic
-        return base.select(self, plan, operands)
+        if _adds_in_double(plan):
+            return items_of(self.xp, plan, operands)
+        return super().select(plan, operands)
 
-    def unit(self, plan: Plan, items: Items, *lengths: Array) -> Any:
+    def unit(self, plan: Plan, items: Items | None, *lengths: Array) -> Any:
         return 1.0 if _adds_in_double(plan) else super().unit(plan, items, *lengths)
 
     def term_sum(self, plan: Plan, term: Term, items: Items) -> Array:
@@ -148,6 +147,7 @@ class DeviceArithmetic(InPlaceArithmetic):
         values = residual(self.xp, items.prediction, items.target)
         if items.where is not None:
             values = self.xp.where(items.where, values, 0.0)
+        # It converts as it reads, where a sum in double precision would first write all squares.
         norm = torch.linalg.vector_norm(
             values, dim=plan.axes, keepdim=plan.keeps_axes, dtype=torch.float64
         )
@@ -171,9 +171,9 @@ OPERATORS = Arithmetic(xp)
 TRACKED = TrackedArithmetic(xp)
 CONSTANT_BY_BITS = ConstantArithmetic(xp_by_bits)
 DEVICE = DeviceArithmetic(xp_on_device)
-_CONSTANT = ConstantArithmetic(xp_in_place)
+_CONSTANT = ConstantArithmetic(xp_on_host)
 
 
-def constant_of(plan: Plan) -> ConstantArithmetic:
+def host_arithmetic(plan: Plan) -> ConstantArithmetic:
     """Return what computes on the CPU where autograd does not look."""
     return _CONSTANT if math.prod(plan.full_shape) < _MANY else CONSTANT_BY_BITS

@@ -14,6 +14,7 @@ def _sign(tensor: torch.Tensor) -> torch.Tensor:
 
     That of array_api_compat assigns to the NaNs, which no transformation follows.
     """
+    # All that is left by clamp() between the signs are NaNs.
     signs = torch.sign(tensor)
     return torch.clamp(tensor.detach(), signs, signs)
 
@@ -48,46 +49,9 @@ def _all_indices(label: torch.Tensor, classes: int) -> bool:
     return lowest.item() >= 0 and highest.item() < classes
 
 
-_BITS: dict[Any, Any] = {torch.float32: torch.int32, torch.float64: torch.int64}
-
-
-def _where_by_bits(condition: Any, first: Any, second: Any) -> Any:
-    """Return where(), by bits: to branch by a condition without a pattern is slow."""
-    array = first if type(second) is float else second
-    bits = _BITS.get(getattr(array, "dtype", None))
-    if bits is None or not _meet(condition, first, second, array):
-        return array_api_compat.torch.where(condition, first, second)
-    # All bits of what is selected, and none of the others.
-    mask = condition.view(torch.int8).to(bits).neg_()
-    if type(second) is float and str(second) == "0.0":
-        mask &= first.view(bits)
-        return mask.view(array.dtype)
-    ones, others = (
-        torch.tensor(each, dtype=array.dtype) if type(each) is float else each
-        for each in (first, second)
-    )
-    mask &= ones.view(bits) ^ others.view(bits)
-    mask ^= others.view(bits)
-    return mask.view(array.dtype)
-
-
-def _meet(condition: Any, first: Any, second: Any, array: Any) -> bool:
-    """Tell whether a condition, and two tensors or a tensor and a number, have one layout."""
-    wanted = (condition, torch.bool), (first, array.dtype), (second, array.dtype)
-    return all(
-        each.dtype == dtype and each.shape == array.shape and each.is_contiguous()
-        for each, dtype in wanted
-        if type(each) is not float
-    )
-
-
 def _is_positive(tensor: torch.Tensor) -> torch.Tensor:
     # Into floats, since to convert the result takes as long as the comparison.
     return torch.gt(tensor, 0.0, out=torch.empty_like(tensor))
-
-
-def _minus_abs(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.abs().neg_()
 
 
 def _log1p_exp(tensor: torch.Tensor) -> torch.Tensor:
@@ -106,6 +70,40 @@ def _all_numbers(tensor: torch.Tensor) -> bool:
 
 def _take_along_axis(tensor: torch.Tensor, index: torch.Tensor, axis: int) -> torch.Tensor:
     return torch.gather(tensor, axis, index)
+
+
+_BITS: dict[Any, Any] = {torch.float32: torch.int32, torch.float64: torch.int64}
+
+
+def _where_by_bits(condition: Any, first: Any, second: Any) -> Any:
+    """Return where(), by bits: to branch by a condition without a pattern is slow."""
+    array = first if type(second) is float else second
+    bits = _BITS.get(getattr(array, "dtype", None))
+    if bits is None or not _have_one_layout(condition, first, second, array):
+        return array_api_compat.torch.where(condition, first, second)
+    # All bits of what is selected, and none of the others.
+    mask = condition.view(torch.int8).to(bits).neg_()
+    # 0.0 has no bits, and -0.0 has.
+    if type(second) is float and str(second) == "0.0":
+        mask &= first.view(bits)
+        return mask.view(array.dtype)
+    ones, others = (
+        torch.tensor(each, dtype=array.dtype) if type(each) is float else each
+        for each in (first, second)
+    )
+    mask &= ones.view(bits) ^ others.view(bits)
+    mask ^= others.view(bits)
+    return mask.view(array.dtype)
+
+
+def _have_one_layout(condition: Any, first: Any, second: Any, array: Any) -> bool:
+    """Tell whether a condition, and two tensors or a tensor and a number, have one layout."""
+    wanted = (condition, torch.bool), (first, array.dtype), (second, array.dtype)
+    return all(
+        each.dtype == dtype and each.shape == array.shape and each.is_contiguous()
+        for each, dtype in wanted
+        if type(each) is not float
+    )
 
 
 # The namespace of array_api_compat, but for its clip(), which the compiler does not trace for a
@@ -127,15 +125,14 @@ vars(xp_on_device).update(
     put_at_label=_put_at_label_in_place,
     exponentials=partial(torch.softmax, dim=-1),
     is_positive=_is_positive,
-    minus_abs=_minus_abs,
     log1p_exp=_log1p_exp_on_device,
     sigmoid_of_negative=torch.sigmoid,
     is_constant=True,
 )
 
 # What may look at numbers, too, which takes no time on the CPU.
-xp_in_place: Any = ModuleType(xp.__name__)
-vars(xp_in_place).update(
+xp_on_host: Any = ModuleType(xp.__name__)
+vars(xp_on_host).update(
     vars(xp_on_device),
     exponentials=_exponentials,
     log1p_exp=_log1p_exp,
@@ -145,6 +142,6 @@ vars(xp_in_place).update(
     is_eager=True,
 )
 
-# The same for many elements, in which no selection follows a pattern that a processor could learn.
+# The same for many elements, with a selection whose time does not depend on the condition.
 xp_by_bits: Any = ModuleType(xp.__name__)
-vars(xp_by_bits).update(vars(xp_in_place), where=_where_by_bits)
+vars(xp_by_bits).update(vars(xp_on_host), where=_where_by_bits)

@@ -1,14 +1,14 @@
 """A loss as one node of PyTorch's graph."""
 
 import math
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 
+from multiloss._core.combinations import is_one
 from multiloss._core.plan import Operands, Plan, beside_classes
-from multiloss._core.sums import Factor, Sums, Total
-from multiloss._engines.torch_arithmetic import CONSTANT_BY_BITS, DEVICE, OPERATORS, constant_of
+from multiloss._core.sums import Sums
+from multiloss._engines.torch_arithmetic import CONSTANT_BY_BITS, DEVICE, OPERATORS, host_arithmetic
 from multiloss._engines.torch_namespace import xp
 from multiloss._engines.torch_private import is_batched
 from multiloss._strategies.arithmetic import InPlaceArithmetic
@@ -100,13 +100,13 @@ def device_node(plan: Plan, operands: Operands) -> Any:
 
 
 def node(plan: Plan, operands: Operands) -> Any:
-    evaluated: Any = partial(_sums_of_whole, ops=constant_of(plan), is_measured=False)
-    if is_large(plan):
-        evaluated = sums_in_blocks
-    elif prepares(plan):
-        evaluated = partial(_value_and_gradient, ops=constant_of(plan))
     with torch.no_grad():
-        results = evaluated(plan, operands)
+        if is_large(plan):
+            results = sums_in_blocks(plan, operands)
+        elif prepares(plan):
+            results = _value_and_gradient(plan, operands, host_arithmetic(plan))
+        else:
+            results = _sums_of_whole(plan, operands, host_arithmetic(plan), is_measured=False)
     return operators(plan, operands) if results.value is None else _applied(plan, operands, results)
 
 
@@ -122,7 +122,7 @@ def _gradient(
     ops, _, sums, unit, _ = results
     factors = tuple(
         [
-            _times(above, below, gradient_of_result, plan)
+            (_chained(above, gradient_of_result, plan), below)
             for above, below in factors_of(ops.xp, plan, operands, sums, unit)
         ]
     )
@@ -136,13 +136,10 @@ def _gradient(
     return gradient.to(plan.gradient_dtype)
 
 
-def _times(above: Array | float, below: Total, gradient_of_result: Array, plan: Plan) -> Factor:
+def _chained(above: Array | float, gradient_of_result: Array, plan: Plan) -> Array:
     """Return a factor times the gradient with respect to the loss."""
-    if isinstance(above, float) and isinstance(below, int) and below:
-        above, below = above / below, None
-    is_one = isinstance(above, float) and above == 1.0
-    product = gradient_of_result if is_one else above * gradient_of_result
-    return product.to(plan.real_dtype), below
+    product = gradient_of_result if is_one(above) else above * gradient_of_result
+    return product.to(plan.real_dtype)
 
 
 class _Node(torch.autograd.Function):

@@ -6,7 +6,7 @@ from multiloss._call import evaluate
 from multiloss._core.combinations import RATIO, ROOT
 from multiloss._core.loss import AT_LEAST_ONE, FRACTION, NOT_NEGATIVE, Loss, ParameterSpec
 from multiloss._core.measures import LARGEST
-from multiloss._core.sums import is_constant
+from multiloss._core.namespaces import is_constant
 from multiloss._core.terms import Term, difference, square
 from multiloss._losses.numerics import broadcast_with, guarded
 from multiloss._losses.options import with_options

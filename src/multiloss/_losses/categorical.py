@@ -22,7 +22,7 @@ from multiloss._losses.options import with_options
 from multiloss._losses.variants import GAMMA, SMOOTHING, STAND_IN, chosen, smoothed, variants
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
 
-_CLASS_WEIGHT = ParameterSpec("class_weight", NOT_NEGATIVE, is_array=True, is_per_class=True)
+_CLASS_WEIGHT = ParameterSpec("class_weight", NOT_NEGATIVE, is_per_class=True)
 _OPTIONS = ("class_axis", "from_logits", *OPTION_NAMES)
 
 

@@ -6,10 +6,10 @@ has a number for each class (distributions).
 
 from typing import Any, NamedTuple
 
+from multiloss._core.namespaces import is_eager
 from multiloss._core.terms import Scaled
 from multiloss._losses.numerics import (
     guarded,
-    is_eager,
     ratio_or_zero,
     times_log,
     times_or_zero,
@@ -75,14 +75,14 @@ def distribution(xp: Namespace, prediction: Array, target: Array) -> Array:
 
 # With m the largest score, and r a class to which the others are compared,
 #
-#     d = m - x_r,   e_c = exp(x_c - m),   R = Σ over c ≠ r of e_c,   S = R + e_r
+#     e_c = k exp(x_c - m),   d = -log e_r,   R = Σ over c ≠ r of e_c,   S = R + e_r
 #
 #      p_c     = e_c / S
 #     1 - p_r  = R / S
-#     -log p_r = log1p(R / e_r), or d + log1p(R - 1) where e_r is nothing beside R >= 1
+#     -log p_r = log1p(R / e_r), or d + log1p(R - 1) where e_r is nothing beside R
 #     -log p_c = -log p_r + x_r - x_c
 #
-# Where d is not needed, e_c may be any multiple of exp(x_c - m): only quotients are taken.
+# for any k, since only quotients are taken, but for d.
 #
 # The term of r is left out of the sum. Else all that is left near certainty would vanish beside it:
 # exp(-20) in 1 + exp(-20). Nothing depends on m, so no derivative is taken of it.
@@ -246,7 +246,7 @@ def _fused_softmax(xp: Namespace, scores: Array, label: Array) -> Softmax:
     own_score, own = at_label(xp, scores, label), at_label(xp, others, label)
     others = with_label(xp, others, label, 0.0)
     rest = xp.sum(others, axis=-1, keepdims=True)
-    # Beside an infinite score all others are nothing, but for another one.
+    # Beside an infinite score, which has k, all others are nothing but for another one.
     is_undefined = (highest == xp.inf) & (rest + own > largest)
     rest = xp.where(is_undefined, xp.nan, rest)
     gap = xp.where(own_score == xp.inf, 0.0, highest - own_score - xp.log(largest))

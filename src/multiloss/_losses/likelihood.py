@@ -10,18 +10,19 @@ from typing import Unpack
 
 from multiloss._call import evaluate
 from multiloss._core.loss import NOT_NEGATIVE, Domain, Loss, ParameterSpec
-from multiloss._core.sums import is_constant
+from multiloss._core.namespaces import is_constant
 from multiloss._core.terms import Term, difference, square
 from multiloss._losses.numerics import (
-    chosen,
     expm1_minus,
     expm1_ratio,
     exponential_series,
     guarded,
-    log,
+    log_of,
     log_ratio,
+    where_parameter,
 )
 from multiloss._losses.options import with_options
+from multiloss._losses.variants import special_case
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
 
 _HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
@@ -177,7 +178,7 @@ def _gaussian_nll(
     residual = prediction - target
     clipped = _at_least(xp, variance, eps)
     # Halved before the product, which may overflow.
-    return 0.5 * log(xp, clipped) + residual / clipped * (0.5 * residual)
+    return 0.5 * log_of(xp, clipped) + residual / clipped * (0.5 * residual)
 
 
 def _full_gaussian_nll(
@@ -481,7 +482,7 @@ def _tweedie_deviance(xp: Namespace, prediction: Array, target: Array, power: Pa
     is_valid = _is_tweedie(prediction, target, power) | (power == 0)
     result = _or_nan(xp, is_valid, result, prediction)
     residual = prediction - target
-    return chosen(xp, power == 0, residual * residual, result)
+    return where_parameter(xp, power == 0, residual * residual, result)
 
 
 def _tweedie_deviance_slope(
@@ -492,7 +493,7 @@ def _tweedie_deviance_slope(
     # One that overflows meets a zero at a perfect prediction.
     root = xp.where((residual == 0) & (root == xp.inf), 1.0, root)
     slope = xp.where(_is_tweedie(prediction, target, power), residual * root * root, xp.nan)
-    return chosen(xp, power == 0, residual, slope)
+    return where_parameter(xp, power == 0, residual, slope)
 
 
 def _is_tweedie(prediction: Array, target: Array, power: Parameter) -> Array:
@@ -560,8 +561,8 @@ def _tweedie_without_target(
     lower, upper = 1 - power, 2 - power
     # Only a power below 0 has targets below 0. Elsewhere the exponents may be 0.
     shift = xp.where(target < 0, target, 0.0)
-    lower = chosen(xp, power < 0, lower, 1.0)
-    upper = chosen(xp, upper == 0, 1.0, upper)
+    lower = where_parameter(xp, power < 0, lower, 1.0)
+    upper = where_parameter(xp, upper == 0, 1.0, upper)
     lower_root, upper_root = prediction ** (0.5 * lower), prediction ** (0.5 * upper)
     return upper_root * upper_root / upper - shift * lower_root * lower_root / lower
 
@@ -577,25 +578,19 @@ _FAR_ABOVE = 16.0
 def _tweedie_of_three_halves(xp: Namespace, prediction: Array, target: Array) -> Array:
     valid = (prediction > 0) & (target >= 0)
     rate, count = guarded(xp, valid, prediction, 1.0), guarded(xp, valid, target, 1.0)
-    root, root_of_count = xp.sqrt(rate), xp.sqrt(count)
     if is_constant(xp):
-        return _or_nan(xp, valid, _of_roots(rate, count, root, root_of_count), prediction)
-    far = rate > _FAR_ABOVE * count
-    near = xp.where(far, 1.0, rate)
-    return _or_nan(
-        xp,
-        valid,
-        xp.where(
-            far,
-            4 * (root - 2 * root_of_count + count / root),
-            _of_roots(near, count, xp.sqrt(near), root_of_count),
-        ),
-        prediction,
-    )
+        value = _three_halves_by_roots(xp, rate, count)
+    else:
+        far = rate > _FAR_ABOVE * count
+        root = xp.sqrt(rate)
+        apart = 4 * (root - 2 * xp.sqrt(count) + count / root)
+        value = xp.where(far, apart, _three_halves_by_roots(xp, xp.where(far, 1.0, rate), count))
+    return _or_nan(xp, valid, value, prediction)
 
 
-def _of_roots(rate: Array, count: Array, root: Array, root_of_count: Array) -> Array:
-    difference = (rate - count) / (root + root_of_count)
+def _three_halves_by_roots(xp: Namespace, rate: Array, count: Array) -> Array:
+    root = xp.sqrt(rate)
+    difference = (rate - count) / (root + xp.sqrt(count))
     return 4 * difference * (difference / root)
 
 
@@ -603,6 +598,9 @@ def _tweedie_of_three_halves_slope(xp: Namespace, prediction: Array, target: Arr
     valid = (prediction > 0) & (target >= 0)
     safe = guarded(xp, valid, prediction, 1.0)
     return xp.where(valid, (prediction - target) / safe / xp.sqrt(safe), xp.nan)
+
+
+_OF_THREE_HALVES = Term(_tweedie_of_three_halves, _tweedie_of_three_halves_slope, slope_scale=2.0)
 
 
 def _tweedie_of_three(xp: Namespace, prediction: Array, target: Array) -> Array:
@@ -620,26 +618,24 @@ def _tweedie_of_three_slope(xp: Namespace, prediction: Array, target: Array) -> 
     return xp.where(valid, (prediction - target) / safe / safe / safe, xp.nan)
 
 
+_OF_THREE = Term(_tweedie_of_three, _tweedie_of_three_slope, slope_scale=2.0)
+
 TWEEDIE_DEVIANCE = Loss(
     "tweedie_deviance",
     (Term(_tweedie_deviance, _tweedie_deviance_slope, slope_scale=2.0),),
     parameters=(ParameterSpec("power", _POWER),),
 )
 # Powers with a formula of fewer operations.
-_OF_POWERS = {
-    power: Loss("tweedie_deviance", terms, kernel=kernel, options=("power", *OPTION_NAMES))
-    for power, terms, kernel in (
-        (0.0, (square(difference),), "mse"),
-        (1.0, POISSON_DEVIANCE.terms, None),
-        (
-            1.5,
-            (Term(_tweedie_of_three_halves, _tweedie_of_three_halves_slope, slope_scale=2.0),),
-            None,
-        ),
-        (2.0, GAMMA_DEVIANCE.terms, None),
-        (3.0, (Term(_tweedie_of_three, _tweedie_of_three_slope, slope_scale=2.0),), None),
+_OF_POWERS = tuple(
+    (power, replace(loss, name="tweedie_deviance", options=("power", *OPTION_NAMES)))
+    for power, loss in (
+        (0.0, Loss("", (square(difference),), kernel="mse")),
+        (1.0, POISSON_DEVIANCE),
+        (1.5, Loss("", (_OF_THREE_HALVES,))),
+        (2.0, GAMMA_DEVIANCE),
+        (3.0, Loss("", (_OF_THREE,))),
     )
-}
+)
 
 
 @with_options
@@ -695,9 +691,7 @@ def tweedie_deviance(
     >>> ml.tweedie_deviance([4.0], [1.0])
     np.float64(9.0)
     """
-    if isinstance(power, (int, float)):
-        # Not looked up, since compilers do not trace a number as a key.
-        for special, loss in _OF_POWERS.items():
-            if power == special:
-                return evaluate(loss, prediction, target, **options)
+    special = special_case(_OF_POWERS, power)
+    if special is not None:
+        return evaluate(special, prediction, target, **options)
     return evaluate(TWEEDIE_DEVIANCE, prediction, target, power, **options)

@@ -3,7 +3,8 @@
 import math
 from typing import Any
 
-from multiloss._core.sums import is_constant
+from multiloss._core.combinations import is_one
+from multiloss._core.namespaces import is_constant, is_eager
 from multiloss._planning.shapes import broadcast_shape
 from multiloss._typing import Array, Namespace, Parameter
 
@@ -54,7 +55,7 @@ _FAR = 2.0**60
 
 def in_units(array: Array, scale: Parameter) -> Array:
     """Return an array divided by a scale, which mostly is one."""
-    return array if isinstance(scale, float) and scale == 1.0 else array / scale
+    return array if is_one(scale) else array / scale
 
 
 def split_far(xp: Namespace, residual: Array, scale: Parameter) -> tuple[Array, Array, Array]:
@@ -73,24 +74,24 @@ def split_far(xp: Namespace, residual: Array, scale: Parameter) -> tuple[Array, 
 def log1p_square(xp: Namespace, residual: Array, scale: Parameter) -> Array:
     """Return log(1 + z²) for z = residual / scale; where z² overflows, 2 (log |r| - log scale)."""
     _, near, far = split_far(xp, residual, scale)
-    distant = xp.log(guarded(xp, far, xp.abs(residual), 1.0)) - log(xp, scale)
+    distant = xp.log(guarded(xp, far, xp.abs(residual), 1.0)) - log_of(xp, scale)
     return xp.where(far, 2.0 * distant, xp.log1p(near * near))
 
 
-# No engine takes the function of a number.
-def log(xp: Namespace, parameter: Parameter) -> Parameter:
-    """Return the logarithm of a parameter."""
+# Functions of the standard take arrays.
+def log_of(xp: Namespace, parameter: Parameter) -> Parameter:
+    """Return the logarithm of a parameter, which may be zero."""
     if not isinstance(parameter, float):
         return xp.log(parameter)
     return math.log(parameter) if parameter else -math.inf
 
 
-def root(xp: Namespace, parameter: Parameter) -> Parameter:
+def sqrt_of(xp: Namespace, parameter: Parameter) -> Parameter:
     """Return the square root of a parameter."""
     return math.sqrt(parameter) if isinstance(parameter, float) else xp.sqrt(parameter)
 
 
-def chosen(xp: Namespace, condition: Any, first: Any, second: Any) -> Any:
+def where_parameter(xp: Namespace, condition: Any, first: Any, second: Any) -> Any:
     """Return where(), of a condition on a parameter, which may be a number."""
     if isinstance(condition, bool):
         return first if condition else second
@@ -109,13 +110,14 @@ def expm1(xp: Namespace, array: Array) -> Array:
     return xp.where(low, xp.exp(xp.where(low, array, 0.0)) - 1, xp.expm1(xp.where(low, 0.0, array)))
 
 
-_SMALL_FACTOR = 2.0**-20  # below which a product may vanish
+_SMALL_FACTOR = 2.0**-20
 
 
 def expm1_ratio(xp: Namespace, factor: Parameter, array: Array) -> Array:
     """Return (exp(c x) - 1) / c, which is x where c is zero.
 
-    For an array c by a series where c x is small, so that the derivative with respect to c exists.
+    By a series where c x is small: of an array c, so that it has a derivative with respect to c,
+    and of a small number, whose product may vanish.
     """
     if isinstance(factor, float):
         if abs(factor) > _SMALL_FACTOR:
@@ -194,8 +196,3 @@ def modulating_factor(xp: Namespace, complement: Array, gamma: Parameter) -> Arr
 def step(xp: Namespace, array: Array) -> Array:
     """Return 1 for positive numbers, NaN for NaN, and 0 for others."""
     return xp.sign(xp.clip(array, 0.0, None))
-
-
-def is_eager(xp: Namespace) -> bool:
-    """Tell whether numbers may be looked at, since nothing traces or differentiates them."""
-    return getattr(xp, "is_eager", False)

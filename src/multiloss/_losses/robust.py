@@ -12,10 +12,11 @@ from multiloss._losses.numerics import (
     guarded,
     in_units,
     log1p_square,
-    root,
     split_far,
+    sqrt_of,
 )
 from multiloss._losses.options import with_options
+from multiloss._losses.variants import special_case
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
 
 _SQRT2 = 2**0.5
@@ -643,18 +644,18 @@ def _barron_shape(xp: Namespace, alpha: Array) -> tuple[Array, Array, Array]:
 
 def _general_barron(xp: Namespace, residual: Array, alpha: Parameter, scale: Parameter) -> Array:
     width: Parameter = abs(alpha - 2)
-    logarithm = log1p_square(xp, residual, scale * root(xp, width))
+    logarithm = log1p_square(xp, residual, scale * sqrt_of(xp, width))
     return 0.5 * width * expm1_ratio(xp, 0.5 * alpha, logarithm)
 
 
 def _general_barron_slope(
     xp: Namespace, residual: Array, alpha: Parameter, scale: Parameter
 ) -> Array:
-    largest = root(xp, abs(alpha - 2))
+    sqrt_width = sqrt_of(xp, abs(alpha - 2))
     # z / sqrt(1 + z²/b), at most sqrt(b), times a power of the size of the slope itself.
-    _, near, far = split_far(xp, residual, scale * largest)
-    bounded = largest * xp.where(far, xp.sign(residual), near / xp.sqrt(1 + near * near))
-    logarithm = log1p_square(xp, residual, scale * largest)
+    _, near, far = split_far(xp, residual, scale * sqrt_width)
+    bounded = sqrt_width * xp.where(far, xp.sign(residual), near / xp.sqrt(1 + near * near))
+    logarithm = log1p_square(xp, residual, scale * sqrt_width)
     # As the square of its root, since the power may vanish where the quotient does not.
     power = xp.exp(0.25 * (alpha - 1) * logarithm)
     return bounded * power / scale * power
@@ -669,17 +670,17 @@ def _half_square_slope(xp: Namespace, prediction: Array, target: Array, scale: P
     return in_units(in_units(prediction - target, scale), scale)
 
 
-def _charbonnier(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
-    residual = prediction - target
-    _, ratio, far = split_far(xp, residual, scale)
-    value = ratio * (ratio / (1 + xp.sqrt(1 + ratio * ratio)))
-    return xp.where(far, in_units(xp.abs(residual), scale), value)
+def _pseudo_huber_in_units(
+    xp: Namespace, prediction: Array, target: Array, scale: Parameter
+) -> Array:
+    return _pseudo_huber(xp, in_units(prediction - target, scale), 0.0, 1.0)
 
 
-def _charbonnier_slope(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
-    residual = prediction - target
-    _, ratio, far = split_far(xp, residual, scale)
-    return in_units(xp.where(far, xp.sign(residual), ratio / xp.sqrt(1 + ratio * ratio)), scale)
+def _pseudo_huber_in_units_slope(
+    xp: Namespace, prediction: Array, target: Array, scale: Parameter
+) -> Array:
+    ratio = in_units(prediction - target, scale)
+    return in_units(_pseudo_huber_slope(xp, ratio, 0.0, 1.0), scale)
 
 
 BARRON = Loss(
@@ -687,16 +688,16 @@ BARRON = Loss(
     (Term(_barron, _barron_slope),),
     parameters=(ParameterSpec("alpha", BELOW_INFINITY), _SCALE),
 )
-_OF_ALPHAS = {
-    alpha: Loss("barron", terms, parameters=(_SCALE,), options=("alpha", *OPTION_NAMES))
+_OF_ALPHAS = tuple(
+    (alpha, Loss("barron", terms, parameters=(_SCALE,), options=("alpha", *OPTION_NAMES)))
     for alpha, terms in (
         (2.0, (Term(_half_square, _half_square_slope),)),
-        (1.0, (Term(_charbonnier, _charbonnier_slope),)),
+        (1.0, (Term(_pseudo_huber_in_units, _pseudo_huber_in_units_slope),)),
         (0.0, CAUCHY.terms),
         (-2.0, GEMAN_MCCLURE.terms),
         (-math.inf, WELSCH.terms),
     )
-}
+)
 
 
 @with_options
@@ -761,9 +762,7 @@ def barron(
     >>> ml.barron([2.0], [0.0], alpha=-2.0)
     np.float64(1.0)
     """
-    if isinstance(alpha, (int, float)):
-        # Not looked up, since compilers do not trace a number as a key.
-        for special, loss in _OF_ALPHAS.items():
-            if alpha == special:
-                return evaluate(loss, prediction, target, scale, **options)
+    special = special_case(_OF_ALPHAS, alpha)
+    if special is not None:
+        return evaluate(special, prediction, target, scale, **options)
     return evaluate(BARRON, prediction, target, alpha, scale, **options)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from multiloss._core.sums import is_constant
+from multiloss._core.namespaces import is_constant
 from multiloss._losses.numerics import ratio_or_zero, times_log, times_or_zero
 from multiloss._typing import Array, Namespace
 
@@ -55,14 +55,16 @@ class Sigmoid(NamedTuple):
 
     def _sigmoid_of_low(self, xp: Namespace) -> Array:
         """Return s."""
-        if is_constant(xp):
+        if hasattr(xp, "sigmoid_of_negative"):
             return xp.sigmoid_of_negative(self.low)
         small = xp.exp(self.low)
         return small / (1 + small)
 
     def _log1p_exp_of_low(self, xp: Namespace) -> Array:
         """Return log(1 + exp(-|y|))."""
-        return xp.log1p_exp(self.low) if is_constant(xp) else xp.log1p(xp.exp(self.low))
+        if hasattr(xp, "log1p_exp"):
+            return xp.log1p_exp(self.low)
+        return xp.log1p(xp.exp(self.low))
 
     def probability(self, xp: Namespace) -> Array:
         """Return p."""
@@ -136,9 +138,12 @@ def probability_of(xp: Namespace, prediction: Array, *, from_logits: bool) -> Si
 
 def sigmoid(xp: Namespace, score: Array) -> Sigmoid:
     """Return the sigmoid of scores."""
-    if is_constant(xp):
-        return Sigmoid(score, xp.is_positive(score), xp.minus_abs(score))
     # To multiply by, since a selection is slow where it follows no pattern.
-    above = xp.astype(score > 0, score.dtype)
+    if hasattr(xp, "is_positive"):
+        above = xp.is_positive(score)
+    else:
+        above = xp.astype(score > 0, score.dtype)
+    if is_constant(xp):
+        return Sigmoid(score, above, -xp.abs(score))
     # No -abs(y): its derivative at zero is 0, and that of log(1 + exp(-|y|)) has to be 1/2.
     return Sigmoid(score, above, (1 - 2 * above) * score)

@@ -35,3 +35,13 @@ def chosen(
 def smoothed(target: Array, smoothing: Parameter, classes: int) -> Array:
     """Return (1 - ε) t + ε / C."""
     return (1 - smoothing) * target + smoothing / classes
+
+
+def special_case(losses: tuple[tuple[float, Loss], ...], parameter: Operand) -> Loss | None:
+    """Return the loss that another one is for a number."""
+    if isinstance(parameter, (int, float)):
+        # One by one, since compilers do not trace a number as a key.
+        for number, loss in losses:
+            if parameter == number:
+                return loss
+    return None

@@ -39,7 +39,7 @@ def checked_parameter(spec: ParameterSpec, value: Operand) -> Operand:
 
 def stays_a_number(spec: ParameterSpec, value: Operand) -> bool:
     """Tell whether a parameter is a scalar, and is passed to the terms as a number."""
-    return type(value) is float and not spec.is_array
+    return type(value) is float and not spec.is_per_class
 
 
 def common_engine(given: Mapping[str, Operand]) -> Engine:

@@ -1,1 +1,1 @@
-"""How a loss is run: on whole arrays or in blocks. No array library is named here."""
+"""How a loss is run: by one term, on whole arrays or in blocks. No array library is named here."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from multiloss._core.combinations import is_one
 from multiloss._core.plan import Items, Operands, Plan, beside_classes, items_of, masked
 from multiloss._core.sums import Total, as_dtype_of, repeats_of_weight
 from multiloss._core.terms import Scaled, Term
@@ -22,7 +23,7 @@ class Arithmetic:
         """Return a result for a look at its numbers."""
         return value
 
-    def unit(self, plan: Plan, items: Items, *lengths: Array) -> Any:
+    def unit(self, plan: Plan, items: Items | None, *lengths: Array) -> Any:
         """Return the unit of the terms."""
         measure: Any = plan.loss.measure
         return measure.unit(self.xp, plan, items, *lengths)
@@ -102,13 +103,13 @@ class Arithmetic:
             nothing = below == 0
             safe = as_dtype_of(self.xp, self.xp.where(nothing, 1.0, below), slopes)
             slopes = self.xp.where(nothing, 0.0, slopes / safe)
-        if isinstance(above, float) and above == 1.0:
+        if is_one(above):
             return slopes
         return slopes * (above if isinstance(above, float) else as_dtype_of(self.xp, above, slopes))
 
 
 class InPlaceArithmetic(Arithmetic):
-    """Computes in place, where nothing is traced or differentiated.
+    """Computes in place, where nothing is differentiated.
 
     Masked elements are left out of the terms themselves, which is one selection instead of one for
     each operand.
@@ -158,3 +159,11 @@ class InPlaceArithmetic(Arithmetic):
         if items.where is None:
             return slopes
         return self.xp.where(beside_classes(plan, items.where), slopes, 0.0)
+
+
+class MeasuringArithmetic(InPlaceArithmetic):
+    """The same, where what is measured has to be without masked elements."""
+
+    def select(self, plan: Plan, operands: Operands) -> Items:
+        items = super().select(plan, operands)
+        return items if plan.loss.measure is None else masked(self.xp, plan, items)

@@ -16,8 +16,8 @@ from multiloss._core.terms import Term
 from multiloss._strategies.arithmetic import Arithmetic
 from multiloss._strategies.whole import (
     UNSAFE,
-    as_real,
     factors_of,
+    in_dtype,
     is_safe,
     plan_of_unit,
     sums_of,
@@ -205,11 +205,11 @@ def _unit(ops: Arithmetic, plan: Plan, operands: Operands, limit: int) -> Any:
         part = plan_of_unit(plan, loss)
         sums, _ = blockwise_sums(ops, part, operands, limit=limit)
         length = loss.combination.value(ops.xp, sums, None, (), None)
-        length = as_real(ops.xp, plan, length)
+        length = in_dtype(ops.xp, length, plan.real_dtype)
         if not is_safe(ops, length, ()):
             return UNSAFE
         lengths.append(length)
-    return measure.unit(ops.xp, plan, None, *lengths)
+    return ops.unit(plan, None, *lengths)
 
 
 def _reduced_shape(shape: Shape, axes: Axes) -> Shape:

@@ -1,6 +1,6 @@
 """The mean or the sum of one term, where nothing is weighed, left out or converted.
 
-For a few elements, since each function on the way to it takes longer than its work.
+Each function on the way through the general strategy takes longer than the work for a few elements.
 """
 
 from typing import Any

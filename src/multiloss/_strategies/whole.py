@@ -9,7 +9,7 @@ from multiloss._core.records import replaced
 from multiloss._core.sums import Factor, Sums
 from multiloss._core.terms import Scaled, Term
 from multiloss._strategies.arithmetic import Arithmetic
-from multiloss._typing import Array, Namespace, Parameter, Shape
+from multiloss._typing import Array, DType, Namespace, Parameter, Shape
 
 # In the place of a unit: a length may have overflowed or vanished.
 UNSAFE: Any = object()
@@ -53,13 +53,14 @@ def value_if_safe(ops: Arithmetic, plan: Plan, operands: Operands, sums: Sums, u
         return None
     if plan.keeps_axes and plan.axes and not plan.keepdims:
         value = ops.xp.squeeze(value, axis=plan.axes)
-    return value if value.dtype == plan.real_dtype else as_real(ops.xp, plan, value)
+    # What was added up in double precision is wider.
+    return in_dtype(ops.xp, value, plan.real_dtype)
 
 
-def as_real(xp: Namespace, plan: Plan, value: Array) -> Array:
-    """Return a result, which may have been added up in double precision, in the real dtype."""
-    # As an array: not every astype() takes a scalar.
-    return value if value.dtype == plan.real_dtype else xp.astype(value[...], plan.real_dtype)
+def in_dtype(xp: Namespace, array: Array, dtype: DType) -> Array:
+    """Return an array in a dtype."""
+    # As an array: a 0-d result may be a scalar, which astype() refuses.
+    return array if array.dtype == dtype else xp.astype(array[...], dtype)
 
 
 def whole_sums(ops: Arithmetic, plan: Plan, items: Items, *, is_measured: bool) -> tuple[Sums, Any]:
@@ -99,7 +100,7 @@ def _unit(ops: Arithmetic, plan: Plan, items: Items, *, is_measured: bool) -> An
         length = loss.combination.value(ops.xp, sums, None, (), unit)
         if unit is None and not is_safe(ops, length, ()):
             return UNSAFE
-        lengths.append(as_real(ops.xp, plan, length))
+        lengths.append(in_dtype(ops.xp, length, plan.real_dtype))
     return ops.unit(plan, items, *lengths)
 
 
@@ -140,15 +141,19 @@ def sums_of(ops: Arithmetic, plan: Plan, terms: tuple[Term, ...], items: Items) 
 def factors_of(
     xp: Namespace, plan: Plan, operands: Operands, sums: Sums, unit: Any
 ) -> tuple[Factor, ...]:
-    """Return what the slopes of each term are multiplied with and divided by."""
+    """Return what the slopes of each term are multiplied with and divided by.
+
+    Numbers become one, but for a sum of weights: a quotient by a small float may overflow.
+    """
     loss = plan.loss
-    factors = loss.combination.slopes(xp, sums, operands.parameters, unit)
-    return tuple(
-        [
-            (loss.scale * term.slope_scale * above, below)
-            for term, (above, below) in zip(loss.terms, factors, strict=False)
-        ]
-    )
+    factors: list[Factor] = []
+    slopes = loss.combination.slopes(xp, sums, operands.parameters, unit)
+    for term, (above, below) in zip(loss.terms, slopes, strict=False):
+        factor = loss.scale * term.slope_scale * above
+        if isinstance(above, float) and isinstance(below, int) and below:
+            factor, below = factor / below, None  # noqa: PLW2901  the same
+        factors.append((factor, below))
+    return tuple(factors)
 
 
 def weighted_slopes(  # noqa: PLR0917  as in blocks
@@ -166,9 +171,6 @@ def weighted_slopes(  # noqa: PLR0917  as in blocks
         above = beside_classes(plan, above)  # noqa: PLW2901  the same, in a shape that fits
         below = beside_classes(plan, below)  # noqa: PLW2901  ditto
         if isinstance(slopes, Scaled):
-            # Numbers first, and only a count: a quotient by a small float may overflow.
-            if isinstance(above, float) and isinstance(below, int) and below:
-                above, below = above / below, None  # noqa: PLW2901  as above
             above = slopes.above * above / slopes.below  # noqa: PLW2901  ditto
             slopes = slopes.slopes
         slopes = ops.scaled_slopes(slopes, above, below, out if len(factors) == 1 else None)
@@ -182,10 +184,7 @@ def as_gradient(xp: Namespace, plan: Plan, gradient: Array) -> Array:
         gradient = xp.real(gradient)
     if gradient.shape != plan.prediction.shape:
         gradient = _sum_to_shape(xp, gradient, plan.prediction.shape)
-    if gradient.dtype == plan.gradient_dtype:
-        return gradient
-    # As an array: a 0-d result may be a scalar, which astype() refuses.
-    return xp.astype(gradient[...], plan.gradient_dtype)
+    return in_dtype(xp, gradient, plan.gradient_dtype)
 
 
 def _sum_to_shape(xp: Namespace, gradient: Array, shape: Shape) -> Array:

@@ -1,0 +1,17 @@
+"""What a namespace tells of itself, beyond the standard.
+
+One that is eager has ``all_above``, ``all_indices`` and ``all_numbers``, which look at numbers.
+What others have beside is looked up by its name.
+"""
+
+from multiloss._typing import Namespace
+
+
+def is_constant(xp: Namespace) -> bool:
+    """Tell whether nothing is differentiated."""
+    return getattr(xp, "is_constant", False)
+
+
+def is_eager(xp: Namespace) -> bool:
+    """Tell whether numbers may be looked at, too, since nothing traces them."""
+    return getattr(xp, "is_eager", False)
