@@ -129,14 +129,17 @@ TORCH: dict[str, tuple[Callable[[], Any], str]] = {
     "8 MiB": (lambda: ml.log_cosh(tensor(2**21), tensor(2**21)), "one term"),
     # One node of the graph, and what keeps it away.
     "node": (lambda: ml.log_cosh(tracked(*NODE), tensor(*NODE)), "node"),
-    "too small for a node": (lambda: ml.log_cosh(tracked(2**15 - 1), tensor(2**15 - 1)), "eager"),
+    "too small for a node": (
+        lambda: ml.log_cosh(tracked(2**15 - 1), tensor(2**15 - 1)),
+        "one term",
+    ),
     "no node, since a kernel": (
         lambda: ml.mse(tracked(*NODE), tensor(*NODE), weight=tensor(*NODE)),
         "eager",
     ),
     "large node": (lambda: ml.mse(tracked(*LARGE), tensor(*LARGE)), "node"),
-    "tracked target": (lambda: ml.log_cosh(tracked(*NODE), tracked(*NODE)), "eager"),
-    "tracked target alone": (lambda: ml.log_cosh(tensor(*NODE), tracked(*NODE)), "eager"),
+    "tracked target": (lambda: ml.log_cosh(tracked(*NODE), tracked(*NODE)), "one term"),
+    "tracked target alone": (lambda: ml.log_cosh(tensor(*NODE), tracked(*NODE)), "one term"),
     "tracked weight": (
         lambda: ml.mse(tracked(*NODE), tensor(*NODE), weight=tracked(*NODE)),
         "eager",
@@ -149,7 +152,7 @@ TORCH: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: ml.huber(
             tracked(*NODE), tensor(*NODE), delta=torch.tensor([0.5], requires_grad=True)
         ),
-        "eager",
+        "one term",
     ),
     "nothing is tracked": (
         lambda: untracked(lambda: ml.log_cosh(tracked(*NODE), tracked(*NODE))),
@@ -157,14 +160,14 @@ TORCH: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "node, target of inference mode": (
         lambda: ml.log_cosh(tracked(*NODE), inference(*NODE)),
-        "eager",
+        "one term",
     ),
     "node, empty is an array": (
         lambda: ml.log_cosh(tracked(*NODE), tensor(*NODE), empty=torch.tensor(0.0)),
         "operators",
     ),
-    "loss without a slope": (lambda: without_slope(tracked(*NODE), tensor(*NODE)), "eager"),
-    "slope of the caller": (lambda: made(tracked(*NODE), tensor(*NODE)), "eager"),
+    "loss without a slope": (lambda: without_slope(tracked(*NODE), tensor(*NODE)), "one term"),
+    "slope of the caller": (lambda: made(tracked(*NODE), tensor(*NODE)), "one term"),
     # Value and gradient at once.
     "gradient": (lambda: ml.value_and_grad(ml.mse)(tensor(*SMALL), tensor(*SMALL)), "whole"),
     "gradient, large": (
@@ -219,7 +222,7 @@ TORCH: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "tracked target of scores": (
         lambda: ml.binary_cross_entropy(tracked(*SMALL), tracked(*SMALL)),
-        "eager",
+        "one term",
     ),
     # What is not eager, on a CPU and as it comes.
     "no reduction": (

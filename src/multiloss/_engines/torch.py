@@ -34,7 +34,7 @@ from multiloss._engines.torch_node import (
 )
 from multiloss._engines.torch_private import MEAN, NONE, SUM, is_traced, is_transformed
 from multiloss._engines.torch_wide import WIDE_KERNELS
-from multiloss._strategies.blocks import blocks_if_safe
+from multiloss._strategies.blocks import blocks_if_safe, keep_freed_memory
 from multiloss._strategies.one_term import is_one_term, one_term
 from multiloss._strategies.whole import is_safe, whole
 from multiloss._typing import Array, DType, Parameter
@@ -134,6 +134,7 @@ def _is_faster_as_a_node(plan: Plan) -> bool:
 def _suits_node(plan: Plan) -> bool:
     return (
         _is_eager_value(plan)
+        and _is_tracked(plan)
         and _is_faster_as_a_node(plan)
         and _may_be_a_node(plan)
         # Each operator writes its losses anyway, in as many elements.
@@ -205,15 +206,22 @@ def _blocks(plan: Plan, operands: Operands) -> Any:
 
 
 def _suits_one_term(plan: Plan) -> bool:
-    return _suits_whole(plan) and is_one_term(plan) and not has_kernel(plan)
+    return _is_eager(plan) and is_one_term(plan) and not has_kernel(plan)
 
 
 def _one_term(plan: Plan, operands: Operands) -> Any:
-    return one_term(host_arithmetic(plan), plan, operands)
+    return one_term(TRACKED if _is_tracked(plan) else host_arithmetic(plan), plan, operands)
 
 
 def _whole(plan: Plan, operands: Operands) -> Any:
     return whole(host_arithmetic(plan), plan, operands, is_measured=False)
+
+
+def _eager(plan: Plan, operands: Operands) -> Any:
+    if plan.prediction.dtype != plan.dtype:
+        # Wider temporaries, which take longer to get from the system than to fill.
+        keep_freed_memory(xp)
+    return whole(TRACKED, plan, operands, is_measured=False)
 
 
 class TorchEngine(Engine):
@@ -230,12 +238,12 @@ class TorchEngine(Engine):
             Strategy("kernel", _suits_kernel, _kernel),
             Strategy("wide kernel", _suits_wide_kernel, _wide_kernel),
             Strategy("blocks", _suits_blocks, _blocks),
+            Strategy("node", _suits_node, node),
             Strategy("one term", _suits_one_term, _one_term),
             Strategy("whole", _suits_whole, _whole),
-            Strategy("node", _suits_node, node),
             Strategy("whole on a device", _suits_device, partial(whole, DEVICE)),
             Strategy("node on a device", _suits_device_node, device_node),
-            Strategy("eager", _is_eager_value, partial(whole, TRACKED, is_measured=False)),
+            Strategy("eager", _is_eager_value, _eager),
             Strategy("operators", always, operators),
         )
 

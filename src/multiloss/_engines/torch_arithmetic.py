@@ -71,6 +71,9 @@ class EagerArithmetic(Arithmetic):
             return float(total)
         return total
 
+    def mean(self, plan: Plan, values: Array) -> Array:
+        return values.mean() if plan.axes is None else super().mean(plan, values)
+
     def sum(self, plan: Plan, values: Array) -> Array:
         if plan.axes is None:
             return values.sum() if not plan.keepdims else super().sum(plan, values)

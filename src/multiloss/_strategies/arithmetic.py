@@ -50,6 +50,10 @@ class Arithmetic:
             return values
         return self.xp.sum(values, axis=plan.axes, keepdims=plan.keeps_axes)
 
+    def mean(self, plan: Plan, values: Array) -> Array:
+        """Return the mean over the axes of the plan, which are not empty."""
+        return self.sum(plan, values) / plan.reduced_size
+
     def total(self, plan: Plan, items: Items) -> Total:
         """Return Σ w."""
         weight, where, axes = items.weight, items.where, plan.axes

@@ -5,7 +5,7 @@ Each function on the way through the general strategy takes longer than the work
 
 from typing import Any
 
-from multiloss._core.combinations import MEAN
+from multiloss._core.combinations import MEAN, is_one
 from multiloss._core.plan import Operands, Plan
 from multiloss._strategies.arithmetic import Arithmetic
 
@@ -34,7 +34,5 @@ def one_term(ops: Arithmetic, plan: Plan, operands: Operands) -> Any:
     """Return the loss."""
     loss = plan.loss
     value = loss.terms[0].value(ops.xp, operands.prediction, operands.target, *operands.parameters)
-    result = ops.sum(plan, value)
-    if loss.scale != 1.0:
-        result = loss.scale * result
-    return result / plan.reduced_size if plan.is_mean else result
+    result = ops.mean(plan, value) if plan.is_mean else ops.sum(plan, value)
+    return result if is_one(loss.scale) else loss.scale * result
