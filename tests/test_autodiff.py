@@ -215,3 +215,16 @@ def test_derivatives_of_minkowski_at_a_residual_of_zero(p: float, library: str) 
     # other is infinite for 1 < p < 2, and 0 by convention; for p = 2 it is 1 / 2.
     np.testing.assert_allclose(gradient, [0.0, 1.0], atol=1e-6)
     np.testing.assert_allclose(hessian, [[0.5 if p == 2.0 else 0.0, 0.0], [0.0, 0.0]], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("power", "rate", "target"), [(1.5, 1e-30, 1e3), (3.0, 1e-20, 1.0)], ids=["1.5", "3"]
+)
+def test_a_derivative_that_overflows_is_infinite(power: float, rate: float, target: float) -> None:
+    # 2 (y - t) / y^power
+    prediction = torch.tensor([rate], requires_grad=True)
+    value = ml.tweedie_deviance(prediction, target, power=power)
+    (gradient,) = torch.autograd.grad(value, prediction)
+    assert gradient.item() == -np.inf
+    found = jax.grad(ml.tweedie_deviance)(jnp.asarray(rate, "float32"), target, power=power)
+    assert float(found) == -np.inf

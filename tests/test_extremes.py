@@ -377,3 +377,28 @@ def test_extended_precision(loss: Any, definition: Any, target: float) -> None:
         assert result.dtype == np.longdouble
         # What a float of double precision keeps of the reference.
         np.testing.assert_allclose(result.astype(float), reference, rtol=4e-16)
+
+
+def test_gradient_of_a_large_norm(engine: Library) -> None:
+    prediction = engine.array(np.full(1000, 1e38), "float32")
+    value, gradient = ml.value_and_grad(ml.rmse)(prediction, 0.0)
+    assert float(engine.numpy(value)) == pytest.approx(1e38, rel=1e-6)
+    np.testing.assert_allclose(engine.numpy(gradient), np.full(1000, 1e-3), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "prediction", "target", "value"),
+    [
+        (partial(ml.pinball, q=0.0), np.inf, 0.0, np.inf),
+        (partial(ml.pinball, q=1.0), -np.inf, 0.0, np.inf),
+        # 4 (√y - √t)² / √y and (1/t) (1 - t/y)²
+        (partial(ml.tweedie_deviance, power=1.5), np.inf, 1.0, np.inf),
+        (partial(ml.tweedie_deviance, power=1.5), 1.0, np.inf, np.inf),
+        (partial(ml.tweedie_deviance, power=3), np.inf, 2.0, 0.5),
+        (partial(ml.tweedie_deviance, power=3), 1.0, np.inf, np.inf),
+    ],
+    ids=["pinball 0", "pinball 1", "1.5 of y", "1.5 of t", "3 of y", "3 of t"],
+)
+def test_limits(engine: Library, loss: Any, prediction: float, target: float, value: float) -> None:
+    found = loss(engine.array([prediction]), engine.array([target]))
+    assert float(engine.numpy(found)) == value

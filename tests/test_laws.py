@@ -88,6 +88,19 @@ def test_single_precision_along_axes(engine: Library, name: str, axis: Any) -> N
     np.testing.assert_allclose(found, np.nan_to_num(slopes, nan=0, posinf=0), rtol=rtol, atol=rtol)
 
 
+@every(AVERAGES)
+def test_numbers_without_axes(engine: Library, name: str) -> None:
+    pairs = zip(*(each.ravel() for each in LOSSES[name].operands()), strict=True)
+    references = zip(elements(name).ravel(), elements(name, 1).ravel(), strict=True)
+    for (y, t), (value, slope) in zip(pairs, references, strict=True):
+        found = ml.value_and_grad(LOSSES[name].function)(engine.array(y), engine.array(t))
+        # A single element has no others that make up for its rounding.
+        rtol = 4 * LOSSES[name].ulps * engine.eps(found[0])
+        for result, reference in zip(found, (value, slope), strict=True):
+            assert tuple(result.shape) == ()
+            np.testing.assert_allclose(engine.numpy(result), reference, rtol=rtol, atol=rtol)
+
+
 @every(LOSSES)
 def test_perfect_prediction_has_no_loss_and_no_gradient(engine: Library, name: str) -> None:
     loss = LOSSES[name]

@@ -216,3 +216,12 @@ def test_share_of_what_overflows_is_not_a_number(engine: Library) -> None:
     value, gradient = ml.value_and_grad(ml.wmape)(0.5 * large, large)
     assert np.isnan(float(engine.numpy(value)))
     assert np.all(np.isnan(engine.numpy(gradient)))
+
+
+def test_mask_in_single_precision(engine: Library) -> None:
+    prediction = engine.array([[3.0, 4.0, 5.0]], "float32")
+    target = engine.array([[4.0, 3.0, 7.0]], "float32")
+    for where, expected in (([[1, 1, 0]], 0.04), ([[0, 0, 0]], 1.0)):  # 1 - 24 / 25; no direction
+        selected = engine.asarray(np.array(where, dtype=bool))
+        value = ml.cosine_distance(prediction, target, where=selected)
+        assert float(engine.numpy(value)[0]) == pytest.approx(expected, rel=1e-6)

@@ -682,3 +682,15 @@ def test_gradient_of_a_node_of_sums(loss: Any, size: int) -> None:
     (3.0 * value).backward()
     _, gradient = ml.value_and_grad(loss)(prediction, target)
     torch.testing.assert_close(leaf.grad, 3.0 * gradient, rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("size", [10, 10_000], ids=str)
+def test_another_default_device(size: int) -> None:
+    prediction, target = torch.rand(2, size) + 0.5
+    expected = ml.gamma_deviance(prediction, target)
+    with torch.device("meta"):
+        assert ml.gamma_deviance(prediction, target) == expected
+
+
+def test_complex_number_beyond_every_float() -> None:
+    assert ml.mse(torch.tensor([1.0, 2.0]), complex(1e300, 0)).isnan()

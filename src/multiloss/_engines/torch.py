@@ -13,7 +13,7 @@ from multiloss._core.plan import Metadata, Operands, Plan, arrays_of
 from multiloss._core.sums import Sums
 from multiloss._core.terms import Term
 from multiloss._engines.base import Engine, Strategy, always
-from multiloss._engines.host import HOST_KEYS, NUMBERS
+from multiloss._engines.host import HOST_KEYS
 from multiloss._engines.torch_arithmetic import (
     CONSTANT_BY_BITS,
     DEVICE,
@@ -280,7 +280,7 @@ class TorchEngine(Engine):
         return torch.get_default_dtype()
 
     def from_host(self, value: Any, dtype: DType, like: Array) -> Array:
-        if type(value) in NUMBERS:
+        if type(value) in {bool, int, float}:
             # A copy would wait for the device.
             return torch.full((), value, dtype=dtype, device=like.device)
         return torch.asarray(value, dtype=dtype, device=like.device)

@@ -141,10 +141,12 @@ class DeviceArithmetic(MeasuringArithmetic):
         return super().select(plan, operands)
 
     def unit(self, plan: Plan, items: Items | None, *lengths: Array) -> Any:
-        return 1.0 if _adds_in_double(plan) else super().unit(plan, items, *lengths)
+        is_one = items is not None and items.weight is None and _adds_in_double(plan)
+        return 1.0 if is_one else super().unit(plan, items, *lengths)
 
     def term_sum(self, plan: Plan, term: Term, items: Items) -> Array:
-        if not _adds_in_double(plan):
+        # What was selected by weights of zero and one is weighed.
+        if items.weight is not None or not _adds_in_double(plan):
             return super().term_sum(plan, term, items)
         residual: Any = term.residual
         values = residual(self.xp, items.prediction, items.target)
@@ -164,7 +166,9 @@ class DeviceArithmetic(MeasuringArithmetic):
         out: Array | None = None,  # noqa: ARG002  for others
     ) -> Array:
         if isinstance(below, torch.Tensor):
-            return slopes.mul_(above / below).masked_fill_(below == 0, 0.0)
+            # With axes, so that a factor in double precision is not rounded before the product.
+            factor = (above / below).reshape(below.shape or (1,) * slopes.ndim)
+            return slopes.mul_(factor).masked_fill_(below == 0, 0.0)
         if below is not None:
             above = above / below if below else 0.0
         return slopes.mul_(above)

@@ -88,7 +88,7 @@ def _where_by_bits(condition: Any, first: Any, second: Any) -> Any:
         mask &= first.view(bits)
         return mask.view(array.dtype)
     ones, others = (
-        torch.tensor(each, dtype=array.dtype) if type(each) is float else each
+        torch.tensor(each, dtype=array.dtype, device=array.device) if type(each) is float else each
         for each in (first, second)
     )
     mask &= ones.view(bits) ^ others.view(bits)

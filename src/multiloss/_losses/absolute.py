@@ -261,7 +261,8 @@ def epsilon_insensitive(
 # |y - t|, of which it is 0.
 def _pinball(xp: Namespace, prediction: Array, target: Array, q: Parameter) -> Array:
     residual = prediction - target
-    if is_constant(xp):
+    # Zero times an infinite residual is not a number.
+    if is_constant(xp) and isinstance(q, float) and 0 < q < 1:
         return xp.maximum((1 - q) * residual, -q * residual)
     distance = xp.abs(residual)
     return xp.where(residual > 0, (1 - q) * distance, q * distance)

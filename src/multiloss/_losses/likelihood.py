@@ -567,31 +567,27 @@ def _tweedie_without_target(
     return upper_root * upper_root / upper - shift * lower_root * lower_root / lower
 
 
-# p = 3/2:  value = 4 (√y - √t)² / √y,   slope = 2 (y - t) / (y √y)
-# p = 3:    value = (y - t)² / (t y²),   slope = 2 (y - t) / y³
+# p = 3/2:  value = 4 (1 - √(t/y)) (√y - √t),    slope = 2 (y - t) / (y √y)
+# p = 3:    value = (1 - t/y) (1/t - 1/y),       slope = 2 (y - t) / y³
 #
-# The difference of the roots is that of the numbers, divided by the sum of the roots. Where y is
-# far above t, autodiff needs the terms apart: a derivative of (y - t) / y cancels there.
-_FAR_ABOVE = 16.0
+# Near a perfect prediction the differences are made of the residual. Where y and t are far apart
+# the terms do not cancel, nor do their derivatives, and have their limits where one is infinite.
+_TIMES = 16.0  # the larger of y and t is the other, at least, where they are far apart
+
+
+def _are_far_apart(rate: Array, count: Array) -> Array:
+    return (rate > _TIMES * count) | (count > _TIMES * rate)
 
 
 def _tweedie_of_three_halves(xp: Namespace, prediction: Array, target: Array) -> Array:
     valid = (prediction > 0) & (target >= 0)
     rate, count = guarded(xp, valid, prediction, 1.0), guarded(xp, valid, target, 1.0)
-    if is_constant(xp):
-        value = _three_halves_by_roots(xp, rate, count)
-    else:
-        far = rate > _FAR_ABOVE * count
-        root = xp.sqrt(rate)
-        apart = 4 * (root - 2 * xp.sqrt(count) + count / root)
-        value = xp.where(far, apart, _three_halves_by_roots(xp, xp.where(far, 1.0, rate), count))
-    return _or_nan(xp, valid, value, prediction)
-
-
-def _three_halves_by_roots(xp: Namespace, rate: Array, count: Array) -> Array:
-    root = xp.sqrt(rate)
-    difference = (rate - count) / (root + xp.sqrt(count))
-    return 4 * difference * (difference / root)
+    root, root_of_count = xp.sqrt(rate), xp.sqrt(count)
+    far = _are_far_apart(rate, count)
+    near_root, near_count = guarded(xp, far, 1.0, root), guarded(xp, far, 1.0, root_of_count)
+    near = guarded(xp, far, 0.0, rate - count) / (near_root + near_count)
+    apart = (1 - root_of_count / root) * (root - root_of_count)
+    return _or_nan(xp, valid, 4 * xp.where(far, apart, near * (near / near_root)), prediction)
 
 
 def _tweedie_of_three_halves_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
@@ -600,16 +596,13 @@ def _tweedie_of_three_halves_slope(xp: Namespace, prediction: Array, target: Arr
     return xp.where(valid, (prediction - target) / safe / xp.sqrt(safe), xp.nan)
 
 
-_OF_THREE_HALVES = Term(_tweedie_of_three_halves, _tweedie_of_three_halves_slope, slope_scale=2.0)
-
-
 def _tweedie_of_three(xp: Namespace, prediction: Array, target: Array) -> Array:
     valid = (prediction > 0) & (target > 0)
     rate, count = guarded(xp, valid, prediction, 1.0), guarded(xp, valid, target, 1.0)
-    ratio = (rate - count) / rate
-    if not is_constant(xp):
-        ratio = xp.where(rate > _FAR_ABOVE * count, 1 - count / rate, ratio)
-    return _or_nan(xp, valid, ratio * (ratio / count), prediction)
+    far = _are_far_apart(rate, count)
+    near = guarded(xp, far, 0.0, rate - count) / guarded(xp, far, 1.0, rate)
+    value = xp.where(far, (1 - count / rate) * (1 / count - 1 / rate), near * (near / count))
+    return _or_nan(xp, valid, value, prediction)
 
 
 def _tweedie_of_three_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
@@ -618,6 +611,7 @@ def _tweedie_of_three_slope(xp: Namespace, prediction: Array, target: Array) -> 
     return xp.where(valid, (prediction - target) / safe / safe / safe, xp.nan)
 
 
+_OF_THREE_HALVES = Term(_tweedie_of_three_halves, _tweedie_of_three_halves_slope, slope_scale=2.0)
 _OF_THREE = Term(_tweedie_of_three, _tweedie_of_three_slope, slope_scale=2.0)
 
 TWEEDIE_DEVIANCE = Loss(

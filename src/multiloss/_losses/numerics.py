@@ -29,7 +29,8 @@ def guarded(xp: Namespace, condition: Array, first: Array | float, second: Array
     number. Where nothing is differentiated, it is the array alone.
     """
     if is_constant(xp):
-        array: Array = second if isinstance(first, float) else first
+        # Not by isinstance(): NumPy's float64 is a float.
+        array: Array = second if type(first) is float else first
         return array
     return xp.where(condition, first, second)
 
