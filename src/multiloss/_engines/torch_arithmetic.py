@@ -166,8 +166,10 @@ class DeviceArithmetic(MeasuringArithmetic):
         out: Array | None = None,  # noqa: ARG002  for others
     ) -> Array:
         if isinstance(below, torch.Tensor):
-            # With axes, so that a factor in double precision is not rounded before the product.
-            factor = (above / below).reshape(below.shape or (1,) * slopes.ndim)
+            factor = above / below
+            if not factor.ndim:
+                # With axes, so that it is not rounded to single precision before the product.
+                factor = factor.reshape((1,) * slopes.ndim)
             return slopes.mul_(factor).masked_fill_(below == 0, 0.0)
         if below is not None:
             above = above / below if below else 0.0
