@@ -45,7 +45,7 @@ test-minimal: .venv-minimal/wheel ## the NumPy part of the tests, where no other
 	.venv-minimal/bin/python -m pytest --engines numpy
 
 .PHONY: bench
-bench: .venv/wheel ## time every engine beside its peers, and write docs/benchmarks.* (7 minutes)
+bench: .venv/wheel ## time every engine beside its peers, and write docs/benchmarks.* (11 minutes)
 	.venv/bin/python benchmarks/run.py
 
 .PHONY: bench-quick
