@@ -1,6 +1,7 @@
 """Measure every engine beside its peers, and write tables, the numbers and pictures.
 
-``make bench`` writes docs/benchmarks.md, .json and .png, and docs/growth.png; ``make bench-quick`` prints the table.
+``make bench`` writes docs/benchmarks.md, .json and .png, and docs/growth.png; ``make bench-quick``
+prints the first table.
 """
 
 import argparse
