@@ -66,6 +66,12 @@ def test_every_digit_of_two_classes(
     np.testing.assert_allclose(found[1], [slope], rtol=8 * eps)
 
 
+def test_loss_far_below_several(engine: Library) -> None:
+    # exp(-200) is no number in single precision: 200 + mpmath.log(3)
+    value, _ = both(engine, ml.cross_entropy, [[0.0, 0.0, 0.0, -200.0]], [3])
+    assert float(value) == pytest.approx(201.09861228866811, rel=1e-7)
+
+
 def test_loss_at_certainty(engine: Library) -> None:
     # mpmath.log1p(2 * mpmath.exp(-20))
     value, gradient = both(engine, ml.cross_entropy, [[20.0, 0.0, 0.0]], [0])

@@ -49,7 +49,7 @@ BEYOND = {
     "binary_cross_entropy": 23,
     "hinge": 15,
     "logistic": 20,
-    "cross_entropy": 40,
+    "cross_entropy": 38,
     "mse, weighted": 15,
     "mse, masked": 15,
 }

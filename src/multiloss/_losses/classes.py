@@ -249,7 +249,8 @@ def _fused_softmax(xp: Namespace, scores: Array, label: Array) -> Softmax:
     # Beside an infinite score, which has k, all others are nothing but for another one.
     is_undefined = (highest == xp.inf) & (rest + own > largest)
     rest = xp.where(is_undefined, xp.nan, rest)
-    gap = xp.where(own_score == xp.inf, 0.0, highest - own_score - xp.log(largest))
+    # Not a number where r has an infinite score: then it is not asked for.
+    gap = highest - own_score - xp.log(largest)
     return Softmax(scores, label, others, rest, own, rest + own, gap)
 
 

@@ -18,7 +18,6 @@ def is_one_term(plan: Plan) -> bool:
         and loss.combination is MEAN
         and loss.measure is None
         and loss.divisor is None
-        and not loss.takes_signs
         and plan.weight is plan.where is None
         and plan.axes is None
         and not plan.keepdims
