@@ -387,12 +387,13 @@ def test_gradient_of_a_large_norm(engine: Library) -> None:
 
 
 def test_norm_of_weights_under_a_mask(engine: Library) -> None:
-    prediction = engine.array([3.0, np.nan, 4.0], "float32")
+    # Whose squares overflow.
+    prediction = engine.array([3e30, np.nan, 4e30], "float32")
     where = engine.asarray(np.array([True, False, True]))
     weight = engine.array([1.0, 1.0, 3.0], "float32")
     value, gradient = ml.value_and_grad(ml.rmse)(prediction, 0.0, weight=weight, where=where)
     # sqrt((9 + 3 * 16) / 4), and w r / (4 value)
-    assert float(engine.numpy(value)) == pytest.approx(3.774917217635375, rel=1e-6)
+    assert float(engine.numpy(value)) == pytest.approx(3.774917217635375e30, rel=1e-6)
     np.testing.assert_allclose(
         engine.numpy(gradient), [0.19867985, 0.0, 0.79471941], rtol=1e-6, atol=1e-9
     )
