@@ -267,7 +267,7 @@ SPECIAL_CASES: dict[str, tuple[Callable[..., Any], Callable[..., Any], float]] =
     "barron of an array -2": (partial(ml.barron, alpha=np.asarray(-2.0)), ml.geman_mcclure, 1.0),
     "barron of an array -inf": (partial(ml.barron, alpha=np.asarray(-np.inf)), ml.welsch, 1.0),
     "barron near 0 is cauchy": (partial(ml.barron, alpha=2.0**-50), ml.cauchy, 1.0),
-    "barron of next to nothing is cauchy": (partial(ml.barron, alpha=1e-37), ml.cauchy, 1.0),
+    "barron of next to nothing is cauchy": (partial(ml.barron, alpha=3e-38), ml.cauchy, 1.0),
     "half of msle": (partial(ml.msle, half=True), ml.msle, 0.5),
     "smooth_l1 is huber over beta": (
         partial(ml.smooth_l1, beta=0.3),
