@@ -111,19 +111,13 @@ def expm1(xp: Namespace, array: Array) -> Array:
     return xp.where(low, xp.exp(xp.where(low, array, 0.0)) - 1, xp.expm1(xp.where(low, 0.0, array)))
 
 
-_SMALL_FACTOR = 2.0**-20
-
-
 def expm1_ratio(xp: Namespace, factor: Parameter, array: Array) -> Array:
     """Return (exp(c x) - 1) / c, which is x where c is zero.
 
-    By a series where c x is small: of an array c, so that it has a derivative with respect to c,
-    and of a small number, whose product may vanish.
+    For an array c by a series where c x is small, so that it has a derivative with respect to c.
     """
     if isinstance(factor, float):
-        if abs(factor) > _SMALL_FACTOR:
-            return expm1(xp, factor * array) / factor
-        factor = factor * xp.ones_like(array)
+        return expm1(xp, factor * array) / factor if factor else array
     product = factor * array
     small = xp.abs(product) < 1e-3  # noqa: PLR2004  the first term left out is below 2⁻⁵³
     near = guarded(xp, small, product, 0.0)
