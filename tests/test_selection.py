@@ -37,7 +37,7 @@ def bits(array: Any) -> Any:
 def in_pytorch(condition: Any) -> torch.Tensor:
     """Return a condition with the same strides."""
     if condition.strides == (0,):
-        return torch.tensor([condition[0]]).expand(SIZE)
+        return torch.tensor([bool(condition[0])]).expand(SIZE)
     return torch.from_numpy(condition)
 
 

@@ -35,7 +35,7 @@ MEAN = Combination(_mean, _mean_slopes)
 # m      = the mean or the sum of the p-th powers of what is measured in a unit
 # value  = unit m^(1/p)
 # slope₁ = m^(1/p - 1) / p / Σw, and 0 where m is 0
-#        = 1/2 / (√m Σw)            where p is 2; a slope over zero is zero
+#        = 1/2 / Σw / √m            where p is 2; a slope over zero is zero
 #
 # p is the only parameter that such a loss may have, or else 2. The slopes of the terms are those
 # with respect to the measured prediction, so that the unit cancels in the gradient. Without a unit
@@ -67,13 +67,14 @@ def _root_slopes(
     xp: Namespace, sums: Sums, parameters: tuple[Parameter, ...], _: Any
 ) -> tuple[Factor, ...]:
     exponent, mean = exponent_of(parameters), divided(xp, sums.terms[0], sums.weight, 0.0)
-    if is_two(exponent):
-        root = _root_or_zero(xp, mean, exponent)
-        return ((0.5, root if sums.weight is None else root * sums.weight),)
+    total = sums.weight
+    # Not below the root: a compiler may multiply both with the unit, which overflows.
+    if is_two(exponent) and (total is None or (isinstance(total, int) and total)):
+        return ((0.5 if total is None else 0.5 / total, _root_or_zero(xp, mean, exponent)),)
     nothing = mean == 0
     safe = xp.where(nothing, 1.0, mean)
     slope = xp.where(nothing, 0.0, safe ** (1 / exponent - 1) / exponent)
-    return ((slope, sums.weight),)
+    return ((slope, total),)
 
 
 def _power_root(xp: Namespace, mean: Array, exponent: Parameter) -> Array:
