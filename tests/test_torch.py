@@ -694,3 +694,14 @@ def test_another_default_device(size: int) -> None:
 
 def test_complex_number_beyond_every_float() -> None:
     assert ml.mse(torch.tensor([1.0, 2.0]), complex(1e300, 0)).isnan()
+
+
+@pytest.mark.parametrize("number", [1e-40, 1.0, 1e38], ids=str)
+def test_gradient_of_an_extreme_norm_under_a_mask_on_a_device(number: float) -> None:
+    prediction = torch.full((4,), number, requires_grad=True)
+    where = torch.tensor([True, True, True, False])
+    with ENGINES["torch-device"]().active():
+        value = ml.rmse(prediction, torch.zeros(4), where=where)
+        (gradient,) = torch.autograd.grad(value, prediction)
+    # Each of three has a third of it.
+    torch.testing.assert_close(gradient, torch.tensor([1 / 3, 1 / 3, 1 / 3, 0.0]))

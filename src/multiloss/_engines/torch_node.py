@@ -122,10 +122,13 @@ def _gradient(
     ops, _, sums, unit, _ = results
     factors = tuple(
         [
-            (_chained(above, gradient_of_result, plan), below)
+            (_chained(above, gradient_of_result), below)
             for above, below in factors_of(ops.xp, plan, operands, sums, unit)
         ]
     )
+    if ops is not DEVICE:
+        # Blocks are added up in double precision, whose factors would widen the slopes.
+        factors = tuple([(above.to(plan.real_dtype), below) for above, below in factors])
     term, is_in_dtype = plan.loss.terms[0], plan.prediction.dtype == plan.target.dtype == plan.dtype
     # Such a slope is a difference and becomes the gradient itself; all else has temporaries.
     is_in_place = term.slope is term.residual and plan.weight is plan.where is None and is_in_dtype
@@ -136,10 +139,9 @@ def _gradient(
     return gradient.to(plan.gradient_dtype)
 
 
-def _chained(above: Array | float, gradient_of_result: Array, plan: Plan) -> Array:
+def _chained(above: Array | float, gradient_of_result: Array) -> Array:
     """Return a factor times the gradient with respect to the loss."""
-    product = gradient_of_result if is_one(above) else above * gradient_of_result
-    return product.to(plan.real_dtype)
+    return gradient_of_result if is_one(above) else above * gradient_of_result
 
 
 class _Node(torch.autograd.Function):
