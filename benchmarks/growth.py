@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from multiloss.__main__ import losses
+from multiloss._registry import losses
 from timing import interleave
 from workload import GROWTH_SIZES as SIZES
 from workload import ONE_PASS

@@ -13,7 +13,7 @@ import pytest
 
 import multiloss as ml
 from losses import OF_VECTORS
-from multiloss.__main__ import losses
+from multiloss._registry import losses
 
 # Statically a loss of lists is a list.
 MSE: Any = ml.mse

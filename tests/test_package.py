@@ -14,7 +14,7 @@ import pytest
 
 import multiloss as ml
 from build import difference
-from multiloss.__main__ import losses
+from multiloss._registry import losses
 
 SOURCE = Path(ml.__file__).parent
 ENGINE_NAMES = re.compile(r"numpy|torch|jax|dask|cupy|\bnp\b|\bjnp\b", re.IGNORECASE)
@@ -76,6 +76,9 @@ LAYERS = (
     "_planning",
     "_call",
     "_losses",
+    "_registry",
+    "_written",
+    "_value",
     "",
     "__main__",
 )

@@ -10,8 +10,8 @@ import pytest
 import multiloss as ml
 from engines import Library
 from losses import OF_VECTORS, PARAMETERS, Bounds
-from multiloss.__main__ import losses
 from multiloss._planning.options import REQUIRED, keywords_of
+from multiloss._registry import losses
 from multiloss._typing import OPTION_NAMES, Options
 
 pytestmark = pytest.mark.family

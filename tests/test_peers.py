@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from losses import CLASSIFICATION_PEERS, PEERS, Peer
-from multiloss.__main__ import losses, peers
+from multiloss.__main__ import peers
+from multiloss._registry import losses
 
 NEEDS = "peers"
 

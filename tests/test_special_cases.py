@@ -8,7 +8,8 @@ import pytest
 import multiloss as ml
 from engines import Library
 from losses import CLASSIFICATION_PEERS, PEERS, SPECIAL_CASES
-from multiloss.__main__ import losses, peers
+from multiloss.__main__ import peers
+from multiloss._registry import losses
 
 pytestmark = [pytest.mark.slow, pytest.mark.family]
 

@@ -47,8 +47,10 @@ from multiloss._losses.robust import (
     welsch,
 )
 from multiloss._losses.squared import expectile, mse, msle, rmse, rmsle, sse
+from multiloss._value import Loss, get
 
 __all__ = [
+    "Loss",
     "__version__",
     "barron",
     "binary_cross_entropy",
@@ -64,6 +66,7 @@ __all__ = [
     "gamma_deviance",
     "gaussian_nll",
     "geman_mcclure",
+    "get",
     "hinge",
     "huber",
     "jensen_shannon",

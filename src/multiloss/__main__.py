@@ -4,27 +4,26 @@ It reads everything from the functions: their signatures and docstrings are the 
 """
 
 import argparse
-import ast
 import inspect
 import os
 import re
-import reprlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from typing import Any, TypeAlias
 
 import multiloss as ml
+from multiloss._planning.options import REQUIRED, keywords_of
+from multiloss._registry import losses
 from multiloss._typing import OPTION_NAMES
 
-NOT_LOSSES = {"__version__", "make_loss", "value_and_grad"}
 TARGET = 1.0
 PREDICTIONS = [TARGET + k / 200 for k in range(-800, 801)]
 TALLEST, STEEPEST = 6.0, 4.5  # what a panel shows of a curve
 
 
-# A loss as the caller wrote it, the function, and its parameters.
-Curve: TypeAlias = tuple[str, Callable[..., Any], dict[str, Any]]
+# A loss as the caller wrote it, and what that is.
+Curve: TypeAlias = tuple[str, ml.Loss]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -50,11 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.run(options)
     except (ImportError, OSError, TypeError, ValueError) as error:
         parser.exit(2, f"multiloss: {error}\n")
-
-
-def losses() -> dict[str, Callable[..., Any]]:
-    """Return the public losses by name."""
-    return {name: getattr(ml, name) for name in sorted(set(ml.__all__) - NOT_LOSSES)}
 
 
 def signature(name: str, loss: Callable[..., Any]) -> str:
@@ -106,58 +100,53 @@ def print_table() -> None:
 
 
 def parsed(text: str) -> Curve:
-    """Return the loss that the caller wrote, with or without parameters."""
-    try:
-        tree = ast.parse(text, mode="eval").body
-        call = tree if isinstance(tree, ast.Call) else ast.Call(tree, [], [])
-        name = call.func.id if isinstance(call.func, ast.Name) and not call.args else ""
-        parameters = {each.arg or "**": ast.literal_eval(each.value) for each in call.keywords}
-    except (MemoryError, RecursionError, SyntaxError, ValueError):
-        name, parameters = "", {}
-    if name not in losses() or "**" in parameters:
-        raise ValueError(
-            f"{reprlib.repr(text)} is no loss; write one as huber or 'huber(delta=0.5)': "
-            f"{', '.join(losses())}"
-        )
-    for parameter, value in parameters.items():
-        if parameter in {*OPTION_NAMES, "class_axis"}:
-            raise ValueError(
-                f"{parameter} does not change the curve of one element; leave it out of {text!r}"
-            )
-        if not isinstance(value, (int, float)):
-            raise TypeError(f"{parameter} is not a number; write it as in {name}({parameter}=1)")
-    required = [
-        each.name
-        for each in inspect.signature(losses()[name]).parameters.values()
-        if each.kind is each.KEYWORD_ONLY and each.default is each.empty
-    ]
-    if not set(required) <= set(parameters):
-        raise ValueError(f"{name} needs {required[0]}; write '{name}({required[0]}=1.0)'")
-    return text, losses()[name], parameters
+    """Return the loss that the caller wrote, with or without parameters, or a sum of losses."""
+    loss = ml.get(text)
+    for _, function, options in loss.terms:
+        for name, value in options:
+            if name in {*OPTION_NAMES, "class_axis"}:
+                raise ValueError(
+                    f"{name} does not change the curve of one element; leave it out of {text!r}"
+                )
+            if not isinstance(value, (int, float)):
+                raise TypeError(f"{name} is not a number; write it as {name}=1 in {text!r}")
+        required = [
+            name
+            for name, default in (keywords_of(function) or {}).items()
+            if default is REQUIRED and name not in dict(options)
+        ]
+        if required:
+            name = function.__name__
+            raise ValueError(f"{name} needs {required[0]}; write '{name}({required[0]}=1.0)'")
+    return text, loss
 
 
-def of_classes(loss: Callable[..., Any]) -> bool:
+def of_classes(loss: ml.Loss) -> bool:
     """Tell whether a loss is one of vectors of classes."""
-    return "class_axis" in inspect.signature(loss).parameters
+    kinds = {"class_axis" in (keywords_of(each.function) or {}) for each in loss.terms}
+    if len(kinds) > 1:
+        raise ValueError(f"{loss} adds losses of elements and of vectors; draw them apart")
+    return kinds == {True}
 
 
-def evaluated(loss: Callable[..., Any], parameters: dict[str, Any]) -> tuple[Any, Any]:
+def evaluated(loss: ml.Loss) -> tuple[Any, Any]:
     """Return value and slope of a loss at the predictions."""
-    both = ml.value_and_grad(loss)
+    both: Any = ml.value_and_grad(loss)
     if of_classes(loss):
         # Two classes, of which the first is right, and the other has the score 0.
         scores = [[each, 0.0] for each in PREDICTIONS]
-        value, slope = both(scores, 0, reduction="none", **parameters)
+        value, slope = both(scores, 0, reduction="none")
     else:
         # One prediction in each row, so that every loss is that of one element.
         predictions, targets = ([[each] for each in PREDICTIONS], [[TARGET] for _ in PREDICTIONS])
-        value, slope = both(predictions, targets, axis=1, **parameters)
+        value, slope = both(predictions, targets, axis=1)
     return value, slope[:, 0]
 
 
-def what_is_drawn(drawn: Sequence[Callable[..., Any]]) -> str:
+def what_is_drawn(drawn: Sequence[ml.Loss]) -> str:
     """Return what the losses are drawn against."""
-    home = {each.__module__.rpartition(".")[2] for each in drawn}
+    functions = [each.function for loss in drawn for each in loss.terms]
+    home = {each.__module__.rpartition(".")[2] for each in functions}
     if home <= {"categorical", "binary", "margin", "overlap"}:
         return "score of the right class"
     return f"prediction, for a target of {TARGET:g}"
@@ -179,8 +168,8 @@ def draw(curves: Iterable[Curve], path: str | None) -> None:
         raise ValueError("there is no display for a window; pass --png FILE")
     figure, (values, slopes) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
     curves = list(curves)
-    for label, loss, parameters in curves:
-        value, slope = evaluated(loss, parameters)
+    for label, loss in curves:
+        value, slope = evaluated(loss)
         values.plot(PREDICTIONS, value, label=label)
         slopes.plot(PREDICTIONS, slope, label=label)
     for panel, title, limit in ((values, "value", TALLEST), (slopes, "slope", STEEPEST)):
@@ -190,7 +179,7 @@ def draw(curves: Iterable[Curve], path: str | None) -> None:
         panel.set_ylim(low - space, high + space)
         panel.axvline(TARGET, color="0.75", linewidth=0.8, zorder=0)
         panel.grid(visible=True, alpha=0.25)
-        panel.set(title=title, xlabel=what_is_drawn([loss for _, loss, _ in curves]))
+        panel.set(title=title, xlabel=what_is_drawn([loss for _, loss in curves]))
     values.legend(fontsize=8)
     if path:
         figure.savefig(path, format="png", dpi=110)

@@ -61,10 +61,32 @@ _refuse_arithmetic(Differentiated)
 
 
 class ValueAndGradient(NamedTuple):
-    """What evaluate() returns for a differentiated prediction, to be told from any other tuple."""
+    """What evaluate() returns for a differentiated prediction, to be told from any other tuple.
+
+    Sums of losses have the sum of the gradients, and numbers multiply both.
+    """
 
     value: Array
     gradient: Array
+
+
+def _added(one: ValueAndGradient, other: object) -> Any:
+    if not isinstance(other, ValueAndGradient):
+        return NotImplemented
+    return ValueAndGradient(one.value + other.value, one.gradient + other.gradient)
+
+
+def _multiplied(one: ValueAndGradient, factor: object) -> Any:
+    if not isinstance(factor, (int, float)):
+        return NotImplemented
+    return ValueAndGradient(factor * one.value, factor * one.gradient)
+
+
+# Not in its body, where they would override those of a tuple.
+for _name, _operator in {"add": _added, "mul": _multiplied, "rmul": _multiplied}.items():
+    setattr(ValueAndGradient, f"__{_name}__", _operator)
+# NumPy's numbers leave the operators to this class, then.
+setattr(ValueAndGradient, "__array_ufunc__", None)  # noqa: B010  unknown to the type checker
 
 
 _MOST_PLANS = 256  # per loss; shapes that vary must not make it grow

@@ -1,0 +1,13 @@
+"""The public losses by name."""
+
+from collections.abc import Callable
+from typing import Any
+
+NOT_LOSSES = {"Loss", "__version__", "get", "make_loss", "value_and_grad"}
+
+
+def losses() -> dict[str, Callable[..., Any]]:
+    """Return the public losses by name."""
+    import multiloss
+
+    return {name: getattr(multiloss, name) for name in sorted({*multiloss.__all__} - NOT_LOSSES)}

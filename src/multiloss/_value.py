@@ -1,0 +1,226 @@
+"""Losses as values: functions with their options, and sums of them."""
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from functools import reduce
+from typing import Any, NamedTuple
+
+from multiloss._planning.options import keywords_of, no_such_option
+from multiloss._registry import losses
+from multiloss._typing import ArrayT, Operand
+from multiloss._written import read
+
+__all__ = ["Loss", "get"]
+
+
+class Weighted(NamedTuple):
+    """A loss of a sum: how often it counts, and its options, which are not those by default."""
+
+    weight: float
+    function: Callable[..., Any]
+    options: tuple[tuple[str, Any], ...]
+
+    def __str__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self.options)
+        name = _name_of(self.function)
+        return f"{name}({given})" if given else name
+
+
+class Loss:
+    """A loss with its options, or a sum of such losses; made by :func:`get`.
+
+    It is called as the function is, with every option as a default. It compares, hashes and pickles
+    by value, prints as what makes it again, and can be a static argument of ``jax.jit``. Numbers
+    multiply it, and losses add up; :func:`value_and_grad` takes it.
+
+    Attributes
+    ----------
+    terms : tuple
+        The losses of the sum: the weight, the function and the options of each.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> loss = 0.5 * ml.get("mse") + 0.5 * ml.get("huber", delta=2.0)
+    >>> loss
+    0.5 * mse + 0.5 * huber(delta=2.0)
+    >>> loss([3.0], [0.0])
+    np.float64(6.5)
+    >>> ml.value_and_grad(loss)([3.0], [0.0])
+    (np.float64(6.5), array([4.]))
+    >>> ml.get(repr(loss)) == loss
+    True
+    """
+
+    __slots__ = ("terms",)
+    terms: tuple[Weighted, ...]
+
+    def __init__(self, terms: Iterable[Weighted]) -> None:
+        object.__setattr__(self, "terms", tuple(terms))
+
+    def __call__(self, prediction: ArrayT, target: Operand, **options: Any) -> ArrayT:
+        """Return the loss; options override those that it has."""
+        parts: list[Any] = [
+            each.function(prediction, target, **{**dict(each.options), **options})
+            for each in self.terms
+        ]
+        weighted = [
+            part if each.weight == 1.0 else each.weight * part
+            for each, part in zip(self.terms, parts, strict=True)
+        ]
+        result: ArrayT = reduce(operator.add, weighted)
+        return result
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a configuration file holds, of which :func:`get` makes it again."""
+        if len(self.terms) == 1 and self.terms[0].weight == 1.0:
+            return {"name": _name_of(self.terms[0].function), **dict(self.terms[0].options)}
+        return {
+            "sum": [
+                {"factor": weight, "name": _name_of(function), **dict(options)}
+                for weight, function, options in self.terms
+            ]
+        }
+
+    def __repr__(self) -> str:
+        return " + ".join(
+            str(each) if each.weight == 1.0 else f"{each.weight!r} * {each}" for each in self.terms
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return self.terms == other.terms if isinstance(other, Loss) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.terms)
+
+    def __setattr__(self, name: str, _: object) -> None:
+        raise AttributeError(f"a loss is a value; make another one instead of setting {name}")
+
+    def __reduce__(self) -> Any:
+        named = losses()
+        if all(named.get(_name_of(each.function)) is each.function for each in self.terms):
+            return get, (self.to_dict(),)
+        return Loss, (self.terms,)
+
+    def __add__(self, other: object) -> "Loss":
+        return Loss((*self.terms, *other.terms)) if isinstance(other, Loss) else NotImplemented
+
+    def __mul__(self, factor: object) -> "Loss":
+        if not isinstance(factor, (int, float)):
+            return NotImplemented
+        return Loss(each._replace(weight=float(factor) * each.weight) for each in self.terms)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> "Loss":
+        return -1.0 * self
+
+    def __sub__(self, other: object) -> "Loss":
+        return self + -other if isinstance(other, Loss) else NotImplemented
+
+    def __truediv__(self, divisor: object) -> "Loss":
+        return self * (1 / divisor) if isinstance(divisor, (int, float)) else NotImplemented
+
+
+def get(loss: Any, **options: Any) -> Loss:
+    """Return a loss with options as a value.
+
+    Parameters
+    ----------
+    loss : str, dict, callable or Loss
+        The name of a loss, or one as it is written, ``"huber(delta=2.0)"``, also a sum; what
+        :meth:`Loss.to_dict` returned; or a loss of this package, or of :func:`make_loss`.
+    **options
+        Its parameters and options: numbers, text, and tuples of them. Arrays are passed to the
+        call.
+
+    Returns
+    -------
+    Loss
+        The value.
+
+    Raises
+    ------
+    ValueError
+        If there is no loss of a name, or what is written is none.
+    TypeError
+        If a loss has no option of a name, or an option is an array.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.get("huber", delta=2.0)
+    huber(delta=2.0)
+    >>> ml.get("huber(delta=2.0)") == ml.get({"name": "huber", "delta": 2.0})
+    True
+    """
+    if isinstance(loss, Loss):
+        if not options:
+            return loss
+        return Loss(_weighted(w, f, {**dict(given), **options}) for w, f, given in loss.terms)
+    if isinstance(loss, str):
+        written = read(loss)
+        return Loss(_weighted(w, _named(n), {**given, **options}) for w, n, given in written)
+    if isinstance(loss, Mapping):
+        return _of_dict(loss, options)
+    if not callable(loss):
+        raise TypeError(
+            f"get() takes the name of a loss, a loss, or a dictionary, got a {type(loss).__name__}"
+        )
+    return Loss([_weighted(1.0, loss, options)])
+
+
+def _of_dict(given: Mapping[str, Any], options: dict[str, Any]) -> Loss:
+    if "sum" in given:
+        return Loss(term for each in given["sum"] for term in _of_dict(each, options).terms)
+    chosen = {**given, **options}
+    factor, name = chosen.pop("factor", 1.0), chosen.pop("name", None)
+    if name is None:
+        raise ValueError(f"{given!r} has no name; write {{'name': 'huber', 'delta': 2.0}}")
+    return Loss([_weighted(factor, _named(name), chosen)])
+
+
+def _named(name: str) -> Callable[..., Any]:
+    named = losses()
+    if name in named:
+        return named[name]
+    meant = get_close_matches(name, named, n=3)
+    hint = f"did you mean {' or '.join(meant)}? There" if meant else "there"
+    raise ValueError(f"there is no loss {name!r}; {hint} are {', '.join(named)}")
+
+
+def _weighted(weight: float, function: Callable[..., Any], options: Mapping[str, Any]) -> Weighted:
+    """Return a loss of a sum, whose options are checked and those that are not by default."""
+    keywords = keywords_of(function) or {}
+    for name in options:
+        if name not in keywords:
+            raise TypeError(no_such_option(_name_of(function), name, tuple(keywords)))
+    frozen = {name: _frozen(name, value) for name, value in options.items()}
+    given = [(name, frozen[name]) for name in keywords if name in frozen]
+    return Weighted(
+        float(weight), function, tuple(each for each in given if not _is_default(*each, keywords))
+    )
+
+
+def _is_default(name: str, value: Any, keywords: Mapping[str, Any]) -> bool:
+    default = keywords[name]
+    # NaN is equal to nothing.
+    both_nan = isinstance(value, float) and isinstance(default, float) and value != value  # noqa: PLR0124
+    return type(value) is type(default) and (value == default or (both_nan and default != default))  # noqa: PLR0124
+
+
+def _frozen(name: str, value: Any) -> Any:
+    """Return an option as what can be compared and written."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return tuple(_frozen(name, each) for each in value)
+    raise TypeError(
+        f"{name} is a {type(value).__name__}, and a value holds numbers and text; pass it to the "
+        "call instead"
+    )
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__name__", repr(function)))

@@ -1,0 +1,122 @@
+"""Losses as values: they are written, compared, hashed, pickled, added up and called."""
+
+import json
+import math
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import multiloss as ml
+from losses import PARAMETERS
+from multiloss._registry import losses
+
+HUBER = ml.get("huber", delta=2.0)
+SUM = 0.7 * ml.get("mse") + 0.3 * HUBER
+
+
+@pytest.mark.parametrize("name", losses())
+def test_a_name_is_a_loss(name: str) -> None:
+    loss = ml.get(name)
+    assert repr(loss) == name
+    assert loss == ml.get(losses()[name]) == ml.get({"name": name})
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["huber(delta=2.0)", {"name": "huber", "delta": 2.0}, {"name": "huber", "delta": 2}, HUBER],
+    ids=["text", "dict", "int", "loss"],
+)
+def test_what_is_one_loss(written: Any) -> None:
+    assert ml.get(written) == HUBER
+    assert hash(ml.get(written)) == hash(HUBER)
+
+
+def test_an_option_by_default_is_none() -> None:
+    assert ml.get("huber", delta=1.0) == ml.get("huber")
+    assert ml.get("mse", empty=math.nan) == ml.get("mse")
+    assert ml.get("mse", empty=0.0) != ml.get("mse")
+
+
+def test_options_replace_those_before() -> None:
+    assert ml.get(HUBER, delta=3.0) == ml.get("huber(delta=3.0)")
+    assert ml.get("huber(delta=2.0)", reduction="sum") == ml.get(HUBER, reduction="sum")
+
+
+NUMBERS = st.floats(allow_nan=False) | st.integers(-(10**6), 10**6) | st.booleans()
+
+
+@st.composite
+def values(draw: st.DrawFn) -> ml.Loss:
+    terms = []
+    for name, parameter in draw(st.lists(st.sampled_from([*PARAMETERS]), min_size=1, max_size=3)):
+        weight = draw(st.floats(-1e3, 1e3))
+        terms.append(weight * ml.get(name, **{parameter: draw(NUMBERS)}))
+    total = terms[0]
+    for each in terms[1:]:
+        total += each
+    return total
+
+
+@given(values())
+def test_what_is_printed_makes_it_again(loss: ml.Loss) -> None:
+    assert ml.get(repr(loss)) == loss
+    assert ml.get(json.loads(json.dumps(loss.to_dict()))) == loss
+    assert pickle.loads(pickle.dumps(loss)) == loss  # noqa: S301  made by the test
+
+
+def test_it_is_called_as_the_function_is() -> None:
+    prediction, target = np.array([3.0, 0.0]), np.zeros(2)
+    assert HUBER(prediction, target) == 2.0  # 2 (3 - 1) / 2
+    assert HUBER(prediction, target, reduction="sum") == 4.0
+    assert HUBER(prediction, target, delta=1.0) == 1.25
+    value, gradient = ml.value_and_grad(HUBER)(prediction, target)
+    assert value == 2.0
+    np.testing.assert_array_equal(gradient, [1.0, 0.0])
+
+
+# 0.7 · 9 + 0.3 · 4, and 0.7 · 6 + 0.3 · 2
+@pytest.mark.parametrize(
+    "loss",
+    [
+        SUM,
+        (7 * ml.get("mse") + 3 * HUBER) / 10,
+        SUM - ml.get("mae") + ml.get("mae"),
+        lambda y, t: 0.7 * ml.mse(y, t) + 0.3 * ml.huber(y, t, delta=2.0),
+        lambda y, t: np.float64(0.7) * ml.mse(y, t) + 0.3 * ml.huber(y, t, delta=2.0),
+    ],
+    ids=["value", "quotient", "difference", "function", "numpy"],
+)
+def test_sums_have_a_gradient(loss: Any) -> None:
+    assert loss([3.0], [0.0]) == pytest.approx(7.5)
+    value, gradient = ml.value_and_grad(loss)([3.0], [0.0])
+    assert value == pytest.approx(7.5)
+    assert gradient == pytest.approx([4.8])
+
+
+def test_it_is_a_value() -> None:
+    with pytest.raises(AttributeError, match="is a value"):
+        HUBER.terms = ()
+
+
+@pytest.mark.parametrize(
+    ("written", "options", "error", "message"),
+    [
+        ("hubr", {}, ValueError, "there is no loss 'hubr'; did you mean huber"),
+        ("huber(delt=1)", {}, TypeError, "huber has no option delt; did you mean delta"),
+        ("mse *", {}, ValueError, "is no loss; write one as"),
+        ("huber(**x)", {}, ValueError, "is no loss; write one as"),
+        ("huber(1.0)", {}, ValueError, "is no loss; write one as"),
+        ("print('x')", {}, ValueError, "is no loss; write one as"),
+        (3.0, {}, TypeError, "got a float"),
+        ({"delta": 1.0}, {}, ValueError, "has no name"),
+        ("mse", {"weight": np.ones(2)}, TypeError, "weight is a ndarray"),
+    ],
+    ids=str,
+)
+def test_mistakes(written: Any, options: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        ml.get(written, **options)
