@@ -76,6 +76,7 @@ LAYERS = (
     "_planning",
     "_call",
     "_losses",
+    "_sum",
     "_registry",
     "_written",
     "_value",

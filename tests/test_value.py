@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import multiloss as ml
-from losses import PARAMETERS
+from engines import ENGINES, Library, strategies_of
+from losses import PARAMETERS, PREDICTION, TARGET
 from multiloss._registry import losses
 
+WEIGHT = np.abs(PREDICTION) + 0.5
 HUBER = ml.get("huber", delta=2.0)
 SUM = 0.7 * ml.get("mse") + 0.3 * HUBER
 
@@ -120,3 +122,41 @@ def test_it_is_a_value() -> None:
 def test_mistakes(written: Any, options: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         ml.get(written, **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"reduction": "sum"}, {"reduction": "none"}, {"axis": 0}, {"weight": WEIGHT}],
+    ids=["mean", "sum", "none", "axis", "weight"],
+)
+@pytest.mark.parametrize(
+    "loss",
+    [
+        SUM,
+        ml.get("2 * mse(half=True) - mape + 0.5 * gaussian_nll(variance=2.0)"),
+        ml.get("mse + rmse"),
+        ml.get("pinball(q=0.1) + pinball(q=0.9) + barron(alpha=1.5)"),
+    ],
+    ids=str,
+)
+def test_one_pass_is_the_sum(engine: Library, loss: ml.Loss, options: Any) -> None:
+    prediction, target = engine.array(PREDICTION), engine.array(TARGET)
+    options = {name: engine.array(v) if name == "weight" else v for name, v in options.items()}
+    value, gradient = ml.value_and_grad(loss)(prediction, target, **options)
+    alone = loss(prediction, target, **options)
+    values, gradients = [], []
+    for weight, function, own in loss.terms:
+        part, slope = ml.value_and_grad(function)(prediction, target, **{**dict(own), **options})
+        values.append(weight * engine.numpy(part))
+        gradients.append(weight * engine.numpy(slope))
+    rtol = 64 * engine.eps(value)
+    for found in (value, alone):
+        np.testing.assert_allclose(engine.numpy(found), sum(values), rtol=rtol, atol=rtol)
+    np.testing.assert_allclose(engine.numpy(gradient), sum(gradients), rtol=rtol, atol=rtol)
+
+
+def test_a_sum_is_planned_once() -> None:
+    with strategies_of(ENGINES["numpy"]()) as used:
+        SUM(PREDICTION, TARGET)
+        ml.get("mse + rmse")(PREDICTION, TARGET)
+    assert len(used) == 1 + 2

@@ -89,10 +89,29 @@ for _name, _operator in {"add": _added, "mul": _multiplied, "rmul": _multiplied}
 setattr(ValueAndGradient, "__array_ufunc__", None)  # noqa: B010  unknown to the type checker
 
 
+# The prediction of who asks for a definition, not for a loss.
+_DEFINITION: Any = object()
+
+
+class Definition(NamedTuple):
+    """What a call evaluates: the loss, and its parameters."""
+
+    loss: Loss
+    parameters: tuple[Operand, ...]
+
+
+def definition_of(function: Callable[..., Any], **options: Any) -> Definition:
+    """Return what a loss of this package evaluates with these parameters."""
+    result: Any = function(Differentiated(_DEFINITION), None, **options)
+    if not isinstance(result, Definition):
+        raise TypeError(f"{_name_of(function)} is no loss of multiloss")
+    return result
+
+
 _MOST_PLANS = 256  # per loss; shapes that vary must not make it grow
 
 
-def evaluate(
+def evaluate(  # noqa: C901  the one way that every call takes
     loss: Loss,
     prediction: ArrayT,
     target: Operand,
@@ -114,6 +133,8 @@ def evaluate(
     given: Any = prediction
     if with_gradient:
         given = given.prediction
+        if given is _DEFINITION:
+            return cast(ArrayT, Definition(loss, parameters))
     empty = None if empty is NAN else checked_empty(loss, empty)
     if parameters:
         parameters = (*map(checked_parameter, loss.parameters, parameters),)

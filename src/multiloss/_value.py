@@ -1,14 +1,15 @@
 """Losses as values: functions with their options, and sums of them."""
 
-import operator
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from functools import reduce
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
+from multiloss._call import definition_of, evaluate
 from multiloss._planning.options import keywords_of, no_such_option
 from multiloss._registry import losses
-from multiloss._typing import ArrayT, Operand
+from multiloss._sum import sum_of
+from multiloss._typing import OPTION_NAMES, ArrayT, Operand
 from multiloss._written import read
 
 __all__ = ["Loss", "get"]
@@ -61,16 +62,16 @@ class Loss:
 
     def __call__(self, prediction: ArrayT, target: Operand, **options: Any) -> ArrayT:
         """Return the loss; options override those that it has."""
-        parts: list[Any] = [
-            each.function(prediction, target, **{**dict(each.options), **options})
-            for each in self.terms
-        ]
-        weighted = [
-            part if each.weight == 1.0 else each.weight * part
-            for each, part in zip(self.terms, parts, strict=True)
-        ]
-        result: ArrayT = reduce(operator.add, weighted)
-        return result
+        one_pass = _one_pass(self.terms)
+        if one_pass is not None and options.keys() <= _SHARED:
+            loss, parameters, common = one_pass
+            return evaluate(loss, prediction, target, *parameters, **{**common, **options})
+        result: Any = None
+        for weight, function, own in self.terms:
+            part: Any = function(prediction, target, **{**dict(own), **options})
+            weighted = part if weight == 1.0 else weight * part
+            result = weighted if result is None else result + weighted
+        return cast(ArrayT, result)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a configuration file holds, of which :func:`get` makes it again."""
@@ -121,6 +122,30 @@ class Loss:
 
     def __truediv__(self, divisor: object) -> "Loss":
         return self * (1 / divisor) if isinstance(divisor, (int, float)) else NotImplemented
+
+
+_SHARED = frozenset(OPTION_NAMES)
+
+
+@lru_cache(maxsize=256)
+def _one_pass(terms: tuple[Weighted, ...]) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | None:
+    """Return a sum as one loss, its parameters and its options; None if it is not that easy."""
+    if len(terms) == 1:
+        return None
+    options = [{k: v for k, v in each.options if k in _SHARED} for each in terms]
+    if any(each != options[0] for each in options):
+        return None
+    named = losses()
+    definitions = []
+    for _, function, given in terms:
+        if named.get(_name_of(function)) is not function:
+            return None
+        own = {name: value for name, value in given if name not in _SHARED}
+        definitions.append(definition_of(function, **own))
+    loss = sum_of([each.loss for each in definitions], [each.weight for each in terms])
+    if loss is None:
+        return None
+    return loss, tuple(p for each in definitions for p in each.parameters), options[0]
 
 
 def get(loss: Any, **options: Any) -> Loss:
