@@ -89,14 +89,21 @@ def test_it_is_called_as_the_function_is() -> None:
         SUM - ml.get("mae") + ml.get("mae"),
         lambda y, t: 0.7 * ml.mse(y, t) + 0.3 * ml.huber(y, t, delta=2.0),
         lambda y, t: np.float64(0.7) * ml.mse(y, t) + 0.3 * ml.huber(y, t, delta=2.0),
+        lambda y, t: sum([0.7 * ml.mse(y, t), 0.3 * ml.huber(y, t, delta=2.0)]),
+        lambda y, t: 1.4 * ml.mse(y, t) / 2 - -0.3 * ml.huber(y, t, delta=2.0),
     ],
-    ids=["value", "quotient", "difference", "function", "numpy"],
+    ids=["value", "quotient", "difference", "function", "numpy", "builtin", "operators"],
 )
 def test_sums_have_a_gradient(loss: Any) -> None:
     assert loss([3.0], [0.0]) == pytest.approx(7.5)
     value, gradient = ml.value_and_grad(loss)([3.0], [0.0])
     assert value == pytest.approx(7.5)
     assert gradient == pytest.approx([4.8])
+
+
+def test_a_sum_prints_its_signs() -> None:
+    loss = ml.get("mse") - 0.5 * ml.get("mae") - HUBER
+    assert repr(loss) == "mse - 0.5 * mae - huber(delta=2.0)"
 
 
 def test_it_is_a_value() -> None:

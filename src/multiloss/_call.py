@@ -35,6 +35,12 @@ _CHAIN = (
 )
 
 
+_SUM = (
+    "value_and_grad of a function that computes with losses takes their sums and their products "
+    "with Python numbers alone; multiply by arrays with weight=, and compute the rest outside"
+)
+
+
 class _ChainError(TypeError):
     """Raised for whatever is computed with a Differentiated."""
 
@@ -71,6 +77,9 @@ class ValueAndGradient(NamedTuple):
 
 
 def _added(one: ValueAndGradient, other: object) -> Any:
+    # sum() starts from zero.
+    if type(other) is int and not other:
+        return one
     if not isinstance(other, ValueAndGradient):
         return NotImplemented
     return ValueAndGradient(one.value + other.value, one.gradient + other.gradient)
@@ -83,7 +92,15 @@ def _multiplied(one: ValueAndGradient, factor: object) -> Any:
 
 
 # Not in its body, where they would override those of a tuple.
-for _name, _operator in {"add": _added, "mul": _multiplied, "rmul": _multiplied}.items():
+for _name, _operator in {
+    "add": _added,
+    "radd": _added,
+    "sub": lambda one, other: one + -1.0 * other,
+    "mul": _multiplied,
+    "rmul": _multiplied,
+    "truediv": lambda one, divisor: one * (1 / divisor),
+    "neg": lambda one: -1.0 * one,
+}.items():
     setattr(ValueAndGradient, f"__{_name}__", _operator)
 # NumPy's numbers leave the operators to this class, then.
 setattr(ValueAndGradient, "__array_ufunc__", None)  # noqa: B010  unknown to the type checker
@@ -258,9 +275,11 @@ class _ValueAndGrad:
                 raise _ChainError from error
             raise
         except TypeError as error:
-            # Engines complain of an operand by the name of its type.
+            # Python and the engines complain of an operand by the name of its type.
             if re.search(rf"\b{Differentiated.__name__}\b", str(error)):
                 raise _ChainError from error
+            if re.search(rf"\b{ValueAndGradient.__name__}\b", str(error)):
+                raise TypeError(_SUM) from error
             raise
         if not isinstance(result, ValueAndGradient):
             raise TypeError(

@@ -24,8 +24,8 @@ class Weighted(NamedTuple):
 
     def __str__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.options)
-        name = _name_of(self.function)
-        return f"{name}({given})" if given else name
+        factor = "" if self.weight == 1.0 else f"{self.weight!r} * "
+        return factor + _name_of(self.function) + (f"({given})" if given else "")
 
 
 class Loss:
@@ -85,8 +85,10 @@ class Loss:
         }
 
     def __repr__(self) -> str:
-        return " + ".join(
-            str(each) if each.weight == 1.0 else f"{each.weight!r} * {each}" for each in self.terms
+        first, *others = self.terms
+        return str(first) + "".join(
+            f" - {each._replace(weight=-each.weight)}" if each.weight < 0 else f" + {each}"
+            for each in others
         )
 
     def __eq__(self, other: object) -> bool:
