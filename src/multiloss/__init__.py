@@ -1,6 +1,6 @@
 """Losses, written once against the array API, for NumPy, PyTorch and JAX arrays."""
 
-from multiloss._call import value_and_grad
+from multiloss._gradient import gradient_and_hessian, value_and_grad
 from multiloss._losses.absolute import (
     epsilon_insensitive,
     mae,
@@ -67,6 +67,7 @@ __all__ = [
     "gaussian_nll",
     "geman_mcclure",
     "get",
+    "gradient_and_hessian",
     "hinge",
     "huber",
     "jensen_shannon",

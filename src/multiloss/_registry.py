@@ -3,7 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-NOT_LOSSES = {"Loss", "__version__", "get", "make_loss", "value_and_grad"}
+NOT_LOSSES = {
+    "Loss",
+    "__version__",
+    "get",
+    "gradient_and_hessian",
+    "make_loss",
+    "value_and_grad",
+}
 
 
 def losses() -> dict[str, Callable[..., Any]]:

@@ -30,7 +30,11 @@ def sum_of(losses: Sequence[Loss], weights: Sequence[float]) -> Loss | None:
         start = stop
     return Loss(
         " + ".join(each.name for each in losses),
-        (Term(partial(_value, parts), partial(_slope, parts)),),
+        (
+            Term(
+                partial(_value, parts), partial(_slope, parts), curvature=partial(_curvature, parts)
+            ),
+        ),
         parameters=tuple(spec for each in losses for spec in each.parameters),
         reduction=first.reduction,
         takes_signs=first.takes_signs,
@@ -42,6 +46,7 @@ def _is_one_term(loss: Loss) -> bool:
     return (
         len(loss.terms) == 1
         and loss.terms[0].slope is not None
+        and loss.terms[0].curvature is not None
         and loss.combination is MEAN
         and loss.measure is None
         and loss.divisor is None
@@ -74,6 +79,17 @@ def _slope(
         slope = term.slope(xp, prediction, target, *parameters[places])
         slopes.append(weight * term.slope_scale * slope)
     return _added(slopes)
+
+
+def _curvature(
+    parts: Sequence[Part], xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+) -> Array:
+    curvatures = []
+    for weight, term, places in parts:
+        assert term.curvature is not None  # noqa: S101  by _is_one_term
+        curvature = term.curvature(xp, prediction, target, *parameters[places])
+        curvatures.append(weight * term.slope_scale * curvature)
+    return _added(curvatures)
 
 
 def _added(arrays: Sequence[Array]) -> Array:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from multiloss._call import value_and_grad
+from multiloss._gradient import value_and_grad
 
 __all__ = ["check_loss"]
 

@@ -17,6 +17,7 @@ class Combination(NamedTuple):
 
     value: Callable[[Namespace, Sums, Any, tuple[Parameter, ...], Any], Array]
     slopes: Callable[[Namespace, Sums, tuple[Parameter, ...], Any], tuple[Factor, ...]]
+    is_linear: bool = False  # in the sums that depend on the prediction
 
 
 # value  = Σ₁ / Σw, or Σ₁ where a sum is asked for
@@ -29,7 +30,7 @@ def _mean_slopes(_: Namespace, sums: Sums, *__: Any) -> tuple[Factor, ...]:
     return ((1.0, sums.weight),)
 
 
-MEAN = Combination(_mean, _mean_slopes)
+MEAN = Combination(_mean, _mean_slopes, is_linear=True)
 
 
 # m      = the mean or the sum of the p-th powers of what is measured in a unit
@@ -112,4 +113,4 @@ def _ratio_slopes(xp: Namespace, sums: Sums, *_: Any) -> tuple[Factor, ...]:
     return ((xp.where(below < xp.inf, xp.ones_like(below), xp.nan), below),)
 
 
-RATIO = Combination(_ratio, _ratio_slopes)
+RATIO = Combination(_ratio, _ratio_slopes, is_linear=True)

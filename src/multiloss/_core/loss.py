@@ -34,6 +34,7 @@ FRACTION = Domain("a number from 0 to 1", lambda value: (value >= 0) & (value <=
 AT_LEAST_ONE = Domain(
     "a finite number of at least 1", lambda value: (value >= 1) & (value < math.inf)
 )
+NUMBER = Domain("a number other than nan", lambda value: value == value)  # noqa: PLR0124  not NaN
 BELOW_INFINITY = Domain("a number below inf", lambda value: value < math.inf)
 
 
@@ -67,3 +68,4 @@ class Loss:
     options: tuple[str, ...] = OPTION_NAMES  # its keywords but for the parameters
     # What was decided about earlier calls; it goes when the loss goes.
     plans: dict[Any, Any] = field(default_factory=dict, repr=False, init=False)
+    seconds: dict[str, "Loss"] = field(default_factory=dict, repr=False, init=False)

@@ -45,12 +45,13 @@ class Term(NamedTuple):
     is_summed: bool = True  # False where the combination needs the slope alone
     # For a term of which value and slope have most in common: returns a function for each.
     prepare: Callable[..., "Prepared"] | None = None
+    curvature: Elementwise | None = None  # the derivative of the slope, if it is known
 
 
 Prepared: TypeAlias = tuple[Callable[[], Array], Callable[[], Array | Scaled]]
 
 
-def prepared(prepare: Callable[..., Prepared]) -> Term:
+def prepared(prepare: Callable[..., Prepared], curvature: Elementwise | None = None) -> Term:
     """Return the term of which the value and the slope are computed from the same intermediates.
 
     The function takes what a value takes, and returns the value and the slope as functions without
@@ -60,6 +61,7 @@ def prepared(prepare: Callable[..., Prepared]) -> Term:
         lambda *arguments: prepare(*arguments)[0](),
         lambda *arguments: prepare(*arguments)[1](),
         prepare=prepare,
+        curvature=curvature,
     )
 
 
@@ -68,7 +70,21 @@ def difference(xp: Namespace, prediction: Array, target: Array, *_: Array) -> Ar
     return prediction - target
 
 
-def square(residual: Elementwise, residual_slope: Elementwise | None = None) -> Term:
+def straight(xp: Namespace, prediction: Array, target: Array, *_: Array) -> Array:
+    """Return the curvature of straight pieces, which is 0, as it is at their ends by convention."""
+    return xp.zeros_like(prediction - target)
+
+
+def parabolic(xp: Namespace, prediction: Array, target: Array, *_: Array) -> Array:
+    """Return the curvature of ½ (y - t)², which is 1."""
+    return xp.ones_like(prediction - target)
+
+
+def square(
+    residual: Elementwise,
+    residual_slope: Elementwise | None = None,
+    curvature: Elementwise = parabolic,
+) -> Term:
     """Return the term |residual|², of which the derivative is 2 residual · residual_slope.
 
     Of complex operands the slope is the direction of steepest ascent.
@@ -89,4 +105,5 @@ def square(residual: Elementwise, residual_slope: Elementwise | None = None) -> 
         residual=residual,
         residual_slope=residual_slope,
         is_square=True,
+        curvature=curvature,
     )

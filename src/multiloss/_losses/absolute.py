@@ -7,7 +7,7 @@ from multiloss._core.combinations import RATIO, ROOT
 from multiloss._core.loss import AT_LEAST_ONE, FRACTION, NOT_NEGATIVE, Loss, ParameterSpec
 from multiloss._core.measures import LARGEST
 from multiloss._core.namespaces import is_constant
-from multiloss._core.terms import Term, difference, square
+from multiloss._core.terms import Term, difference, square, straight
 from multiloss._losses.numerics import broadcast_with, guarded
 from multiloss._losses.options import with_options
 from multiloss._planning.options import NAN, checked_scalar
@@ -37,7 +37,7 @@ def _mae_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
     return xp.sign(prediction - target)
 
 
-MAE = Loss("mae", (Term(_mae, _mae_slope),), kernel="mae")
+MAE = Loss("mae", (Term(_mae, _mae_slope, curvature=straight),), kernel="mae")
 
 
 @with_options
@@ -204,7 +204,7 @@ def _epsilon_insensitive_slope(
 
 EPSILON_INSENSITIVE = Loss(
     "epsilon_insensitive",
-    (Term(_epsilon_insensitive, _epsilon_insensitive_slope),),
+    (Term(_epsilon_insensitive, _epsilon_insensitive_slope, curvature=straight),),
     parameters=(ParameterSpec("epsilon", NOT_NEGATIVE),),
 )
 
@@ -275,7 +275,9 @@ def _pinball_slope(xp: Namespace, prediction: Array, target: Array, q: Parameter
 
 
 PINBALL = Loss(
-    "pinball", (Term(_pinball, _pinball_slope),), parameters=(ParameterSpec("q", FRACTION),)
+    "pinball",
+    (Term(_pinball, _pinball_slope, curvature=straight),),
+    parameters=(ParameterSpec("q", FRACTION),),
 )
 
 
@@ -337,7 +339,11 @@ def _mape_slope(xp: Namespace, prediction: Array, target: Array, eps: Parameter)
     return xp.sign(prediction - target) / xp.clip(xp.abs(target), eps, None)
 
 
-MAPE = Loss("mape", (Term(_mape, _mape_slope),), parameters=(ParameterSpec("eps", NOT_NEGATIVE),))
+MAPE = Loss(
+    "mape",
+    (Term(_mape, _mape_slope, curvature=straight),),
+    parameters=(ParameterSpec("eps", NOT_NEGATIVE),),
+)
 
 
 @with_options
@@ -390,6 +396,8 @@ def mape(
 # value = |y - t| / m
 # slope = sign(y - t) (|t| + sign(y) t) / (2 m²), or sign(y - t) / m where m is ε / 2
 #
+# curvature = -sign(y - t) sign(y) (|t| + sign(y) t) / (2 m³), or 0 where m is ε / 2
+#
 # The halves are added, since the sum may overflow. The slope is that of a quotient after everything
 # that cancels has been crossed out: with t on the other side of zero the value is constant.
 def _mean_magnitude(xp: Namespace, prediction: Array, target: Array) -> Array:
@@ -409,8 +417,19 @@ def _smape_slope(xp: Namespace, prediction: Array, target: Array, eps: Parameter
     return xp.sign(prediction - target) * share / clipped
 
 
+def _smape_curvature(xp: Namespace, prediction: Array, target: Array, eps: Parameter) -> Array:
+    magnitude = _mean_magnitude(xp, prediction, target)
+    clipped = xp.clip(magnitude, 0.5 * eps, None)
+    direction = xp.sign(prediction)
+    shared = 0.5 * xp.abs(target) + 0.5 * direction * target
+    share = xp.where(magnitude > 0.5 * eps, shared / clipped, 0.0)
+    return -xp.sign(prediction - target) * direction * share / clipped / clipped
+
+
 SMAPE = Loss(
-    "smape", (Term(_smape, _smape_slope),), parameters=(ParameterSpec("eps", NOT_NEGATIVE),)
+    "smape",
+    (Term(_smape, _smape_slope, curvature=_smape_curvature),),
+    parameters=(ParameterSpec("eps", NOT_NEGATIVE),),
 )
 
 

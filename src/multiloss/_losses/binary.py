@@ -52,9 +52,18 @@ def _binary_cross_entropy(
     return lambda: p.entropy(xp, weights), lambda: p.entropy_slope(xp, weights)
 
 
+def _binary_cross_entropy_curvature(
+    variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+) -> Array:
+    weights = variant.weights(variant.target(target, parameters), parameters)
+    p = probability_of(xp, prediction, from_logits=variant.from_logits)
+    return p.entropy_curvature(xp, weights)
+
+
 def _loss(
     name: str,
     prepare: Callable[..., Prepared],
+    curvature: Callable[..., Array],
     weight: ParameterSpec,
     *parameters: ParameterSpec,
 ) -> Callable[[bool, bool, bool], Loss]:
@@ -65,7 +74,7 @@ def _loss(
         specs = (*variant.parameters(), *parameters)
         return Loss(
             name,
-            (prepared(partial(prepare, variant)),),
+            (prepared(partial(prepare, variant), partial(curvature, variant)),),
             parameters=specs,
             stand_in=1.0 if from_logits else STAND_IN,
             kernel=name if from_logits and not specs else None,
@@ -76,7 +85,12 @@ def _loss(
 
 
 BINARY_CROSS_ENTROPY = variants(
-    _loss("binary_cross_entropy", _binary_cross_entropy, _POSITIVE_WEIGHT)
+    _loss(
+        "binary_cross_entropy",
+        _binary_cross_entropy,
+        _binary_cross_entropy_curvature,
+        _POSITIVE_WEIGHT,
+    )
 )
 
 
@@ -157,7 +171,9 @@ def binary_cross_entropy(
 # value = q^γ H,                          H the binary cross-entropy
 # slope = q^γ (H' + γ (H / q) q'),        q' = (1 - 2 t) p (1 - p)
 #
-# The quotient of H and q keeps what the power of q would lose, as for focal().
+# curvature = q^γ (H'' + γ (2 r H' + H (q''/q + (γ - 1) r²))),  r = q'/q
+#
+# The quotients with q keep what the power of q would lose, as for focal().
 def _binary_focal(
     variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
 ) -> Prepared:
@@ -177,7 +193,27 @@ def _binary_focal(
     return lambda: power * entropy, slope
 
 
-BINARY_FOCAL = variants(_loss("binary_focal", _binary_focal, _ALPHA, GAMMA))
+def _binary_focal_curvature(
+    variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+) -> Array:
+    gamma = parameters[-1]
+    target = variant.target(target, parameters)
+    weights = variant.weights(target, parameters)
+    p = probability_of(xp, prediction, from_logits=variant.from_logits)
+    complement = target * p.complement(xp) + (1 - target) * p.probability(xp)
+    safe, direction = xp.where(complement == 0, 1.0, complement), 1 - 2 * target
+    ratio, bend = direction * p.slope(xp) / safe, direction * p.curvature(xp) / safe
+    of_entropy = bend + (gamma - 1) * ratio * ratio
+    of_power = 2 * ratio * p.entropy_slope(xp, weights) + times_or_zero(
+        xp, of_entropy, p.entropy(xp, weights)
+    )
+    power = modulating_factor(xp, complement, gamma)
+    return power * (p.entropy_curvature(xp, weights) + gamma * of_power)
+
+
+BINARY_FOCAL = variants(
+    _loss("binary_focal", _binary_focal, _binary_focal_curvature, _ALPHA, GAMMA)
+)
 
 
 @with_options

@@ -69,6 +69,7 @@ class _Variant(NamedTuple):
 #
 # value   = -Σ_c a_c log p_c,  a_c = v_c t_c
 # slope   = A p_c - a_c,       A = Σ_c a_c
+# curvature = A p_c (1 - p_c)
 # divisor =  Σ_c v_c t_c       of the target before it was smoothed
 #
 # Of labels the value is one term, and the slope v (p - 1) for the label, and v p for the others.
@@ -102,6 +103,13 @@ def _cross_entropy_of_label(
     )
 
 
+def _cross_entropy_curvature(
+    variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+) -> Array:
+    weight = variant.weighted_target(variant.target(xp, prediction, target, parameters), parameters)
+    return variant.probabilities(xp, prediction).entropy_curvature(xp, weight)
+
+
 def _divisor(
     variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
 ) -> Array:
@@ -117,13 +125,14 @@ def _loss(
     prepare: Callable[..., Prepared],
     variant: _Variant,
     *,
+    curvature: Callable[..., Array] | None = None,
     options: tuple[str, ...] = (),
     parameters: tuple[ParameterSpec, ...] = (),
 ) -> Loss:
     specs = (*variant.parameters(), *parameters)
     return Loss(
         name,
-        (prepared(partial(prepare, variant)),),
+        (prepared(partial(prepare, variant), curvature and partial(curvature, variant)),),
         parameters=specs,
         divisor=Term(partial(_divisor, variant)) if variant.has_class_weight else None,
         is_vector=True,
@@ -140,7 +149,13 @@ def _by_logits(name: str, prepare: Callable[..., Prepared]) -> dict[bool, Loss]:
 
 _CHOICES = ("class_weight", "label_smoothing")
 CROSS_ENTROPY = variants(
-    lambda *given: _loss("cross_entropy", _cross_entropy, _Variant(*given), options=_CHOICES)
+    lambda *given: _loss(
+        "cross_entropy",
+        _cross_entropy,
+        _Variant(*given),
+        curvature=_cross_entropy_curvature,
+        options=_CHOICES,
+    )
 )
 
 

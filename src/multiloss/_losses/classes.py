@@ -157,6 +157,11 @@ class Softmax(NamedTuple):
         slopes = sum_of_weights / self.total * self.others - weight
         return with_label(xp, slopes, self.label, own)
 
+    def entropy_curvature(self, xp: Namespace, weight: Array) -> Array:
+        """Return the second derivatives of -Σ a log p, A p (1 - p)."""
+        sum_of_weights = xp.sum(weight, axis=-1, keepdims=True)
+        return sum_of_weights * self.probability(xp) * self.complement(xp)
+
     # ∂p_c / ∂x_j = p_c (1 - p_c) for j = c and -p_c p_j else, so that the slope is
     #
     #     p_j (g_j - Σ_c p_c g_c),   for r:   p_r (g_r (1 - p_r) - Σ over c ≠ r of p_c g_c)
@@ -199,6 +204,9 @@ class Probabilities(NamedTuple):
 
     def entropy_slope(self, xp: Namespace, weight: Array) -> Array:
         return -ratio_or_zero(xp, weight, self.given)
+
+    def entropy_curvature(self, xp: Namespace, weight: Array) -> Array:
+        return ratio_or_zero(xp, ratio_or_zero(xp, weight, self.given), self.given)
 
     def vjp(self, xp: Namespace, slopes: Array) -> Array:  # noqa: ARG002  ditto
         return slopes

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from multiloss._call import evaluate
-from multiloss._core.loss import Domain, Loss, ParameterSpec
+from multiloss._core.loss import NUMBER, Domain, Loss, ParameterSpec
 from multiloss._core.sums import as_dtype_of
 from multiloss._core.terms import Elementwise, Term
 from multiloss._losses.classes import checked_label, has_labels
@@ -19,8 +19,6 @@ from multiloss._losses.options import SHARED_OPTIONS
 from multiloss._planning.options import REQUIRED
 from multiloss._planning.shapes import broadcast_shape, equal_shapes
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Shape
-
-_NUMBER = Domain("a number other than nan", lambda value: value == value)  # noqa: PLR0124  not NaN
 
 
 class CustomLoss(Protocol):
@@ -129,7 +127,7 @@ class _CustomLoss:
         unknown = [each for each in domains if each not in names]
         if unknown:
             raise ValueError(f"bounds has {unknown[0]}, which is no parameter of {name}; remove it")
-        parameters = tuple(ParameterSpec(each, domains.get(each, _NUMBER)) for each in names)
+        parameters = tuple(ParameterSpec(each, domains.get(each, NUMBER)) for each in names)
         self._loss = Loss(name, (term,), parameters=parameters, is_custom=True, is_vector=is_vector)
 
     def __call__(self, prediction: ArrayT, target: Operand, **options: Any) -> ArrayT:

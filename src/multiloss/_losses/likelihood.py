@@ -6,13 +6,15 @@ prediction, down to no digit at all.
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import Unpack
 
 from multiloss._call import evaluate
 from multiloss._core.loss import NOT_NEGATIVE, Domain, Loss, ParameterSpec
 from multiloss._core.namespaces import is_constant
-from multiloss._core.terms import Term, difference, square
+from multiloss._core.terms import Term, difference, parabolic, square
 from multiloss._losses.numerics import (
+    broadcast_with,
     expm1_minus,
     expm1_ratio,
     exponential_series,
@@ -38,6 +40,7 @@ def _or_nan(xp: Namespace, valid: Array, values: Array, prediction: Array) -> Ar
 
 # value = exp(y) - t y
 # slope = exp(y) - t
+# curvature = exp(y)
 def _poisson_nll_of_log(xp: Namespace, prediction: Array, target: Array) -> Array:
     return xp.exp(prediction) - target * prediction
 
@@ -46,8 +49,13 @@ def _poisson_nll_of_log_slope(xp: Namespace, prediction: Array, target: Array) -
     return xp.exp(prediction) - target
 
 
+def _poisson_nll_of_log_curvature(xp: Namespace, prediction: Array, target: Array) -> Array:
+    return broadcast_with(xp, xp.exp(prediction), target)
+
+
 # value = y - t log(y), where 0 log(0) is 0
 # slope = 1 - t / y     =  (y - t) / y
+# curvature = t / y²
 def _safe_rate(xp: Namespace, prediction: Array, target: Array) -> Array:
     """Return the rate, with a one in the place of a zero that is right."""
     return xp.where((target == 0) & (prediction == 0), 1.0, prediction)
@@ -62,6 +70,11 @@ def _poisson_nll(xp: Namespace, prediction: Array, target: Array) -> Array:
 def _poisson_nll_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
     rate = _safe_rate(xp, prediction, target)
     return xp.where(prediction >= 0, (rate - target) / rate, xp.nan)
+
+
+def _poisson_nll_curvature(xp: Namespace, prediction: Array, target: Array) -> Array:
+    rate = _safe_rate(xp, prediction, target)
+    return xp.where(prediction >= 0, target / rate / rate, xp.nan)
 
 
 # full value = value + t log(t) - t + log(2 π t) / 2   where t > 1
@@ -93,14 +106,16 @@ def _full_poisson_nll_of_log(xp: Namespace, prediction: Array, target: Array) ->
 
 
 _POISSON_OPTIONS = ("log_input", "full", *OPTION_NAMES)
-POISSON_NLL_OF_LOG = Loss(
-    "poisson_nll", (Term(_poisson_nll_of_log, _poisson_nll_of_log_slope),), options=_POISSON_OPTIONS
+_OF_LOG = Term(
+    _poisson_nll_of_log, _poisson_nll_of_log_slope, curvature=_poisson_nll_of_log_curvature
 )
+_OF_RATE = Term(_poisson_nll, _poisson_nll_slope, curvature=_poisson_nll_curvature)
+POISSON_NLL_OF_LOG = Loss("poisson_nll", (_OF_LOG,), options=_POISSON_OPTIONS)
 FULL_POISSON_NLL_OF_LOG = replace(
-    POISSON_NLL_OF_LOG, terms=(Term(_full_poisson_nll_of_log, _poisson_nll_of_log_slope),)
+    POISSON_NLL_OF_LOG, terms=(_OF_LOG._replace(value=_full_poisson_nll_of_log),)
 )
-POISSON_NLL = replace(POISSON_NLL_OF_LOG, terms=(Term(_poisson_nll, _poisson_nll_slope),))
-FULL_POISSON_NLL = replace(POISSON_NLL, terms=(Term(_full_poisson_nll, _poisson_nll_slope),))
+POISSON_NLL = replace(POISSON_NLL_OF_LOG, terms=(_OF_RATE,))
+FULL_POISSON_NLL = replace(POISSON_NLL, terms=(_OF_RATE._replace(value=_full_poisson_nll),))
 
 
 @with_options
@@ -193,22 +208,29 @@ def _gaussian_nll_slope(
     return (prediction - target) / _at_least(xp, variance, eps)
 
 
+def _gaussian_nll_curvature(
+    xp: Namespace, prediction: Array, target: Array, variance: Parameter, eps: Parameter
+) -> Array:
+    return parabolic(xp, prediction, target) / _at_least(xp, variance, eps)
+
+
 def _at_least(xp: Namespace, variance: Parameter, eps: Parameter) -> Parameter:
     if isinstance(variance, float):
         return max(variance, eps) if isinstance(eps, float) else xp.clip(eps, variance, None)
     return xp.clip(variance, eps, None)
 
 
+_GAUSSIAN = Term(_gaussian_nll, _gaussian_nll_slope, curvature=_gaussian_nll_curvature)
 GAUSSIAN_NLL = Loss(
     "gaussian_nll",
-    (Term(_gaussian_nll, _gaussian_nll_slope),),
+    (_GAUSSIAN,),
     parameters=(
         ParameterSpec("variance", NOT_NEGATIVE),
         ParameterSpec("eps", NOT_NEGATIVE),
     ),
     options=("full", *OPTION_NAMES),
 )
-FULL_GAUSSIAN_NLL = replace(GAUSSIAN_NLL, terms=(Term(_full_gaussian_nll, _gaussian_nll_slope),))
+FULL_GAUSSIAN_NLL = replace(GAUSSIAN_NLL, terms=(_GAUSSIAN._replace(value=_full_gaussian_nll),))
 
 
 @with_options
@@ -333,8 +355,20 @@ def _poisson_deviance_slope(xp: Namespace, prediction: Array, target: Array) -> 
     return xp.where(valid, (rate - target) / rate, xp.nan)
 
 
+def _poisson_deviance_curvature(xp: Namespace, prediction: Array, target: Array) -> Array:
+    return xp.where(target >= 0, _poisson_nll_curvature(xp, prediction, target), xp.nan)
+
+
 POISSON_DEVIANCE = Loss(
-    "poisson_deviance", (Term(_poisson_deviance, _poisson_deviance_slope, slope_scale=2.0),)
+    "poisson_deviance",
+    (
+        Term(
+            _poisson_deviance,
+            _poisson_deviance_slope,
+            slope_scale=2.0,
+            curvature=_poisson_deviance_curvature,
+        ),
+    ),
 )
 
 
@@ -383,6 +417,7 @@ def poisson_deviance(prediction: ArrayT, target: Operand, **options: Unpack[Opti
 
 # value = 2 (t/y - 1 - log(t/y))
 # slope = 2 (y - t) / y²
+# curvature = 2 (2 t/y - 1) / y²
 def _gamma_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
     safe = xp.where(prediction == 0, xp.nan, prediction)
     residual = target - safe
@@ -400,8 +435,22 @@ def _gamma_deviance_slope(xp: Namespace, prediction: Array, target: Array) -> Ar
     return xp.where(valid, (prediction - target) / safe / safe, xp.nan)
 
 
+def _gamma_deviance_curvature(xp: Namespace, prediction: Array, target: Array) -> Array:
+    valid = (prediction > 0) & (target > 0)
+    safe = guarded(xp, valid, prediction, 1.0)
+    return xp.where(valid, (2 * (target / safe) - 1) / safe / safe, xp.nan)
+
+
 GAMMA_DEVIANCE = Loss(
-    "gamma_deviance", (Term(_gamma_deviance, _gamma_deviance_slope, slope_scale=2.0),)
+    "gamma_deviance",
+    (
+        Term(
+            _gamma_deviance,
+            _gamma_deviance_slope,
+            slope_scale=2.0,
+            curvature=_gamma_deviance_curvature,
+        ),
+    ),
 )
 
 
@@ -455,6 +504,7 @@ def gamma_deviance(prediction: ArrayT, target: Operand, **options: Unpack[Option
 #       = 2 t^(2-p) (e(2-p) - e(1-p))                                  where t > 0, for every p
 #       = (y - t)²                                                     where p = 0, of any sign
 # slope = 2 (y - t) y^-p
+# curvature = 2 (1 - p + p t/y) y^-p
 #
 # Where l is small, the difference of the two e is Σ l^k/k! ((2-p)^(k-1) - (1-p)^(k-1)) from k = 2
 # on. Elsewhere either y or t stands before the difference, so that no exponential in it is large.
@@ -494,6 +544,16 @@ def _tweedie_deviance_slope(
     root = xp.where((residual == 0) & (root == xp.inf), 1.0, root)
     slope = xp.where(_is_tweedie(prediction, target, power), residual * root * root, xp.nan)
     return where_parameter(xp, power == 0, residual, slope)
+
+
+def _tweedie_deviance_curvature(
+    xp: Namespace, prediction: Array, target: Array, power: Parameter
+) -> Array:
+    safe = guarded(xp, prediction <= 0, 1.0, prediction)
+    root = safe ** (-0.5 * power)
+    curvature = (1 - power + power * (target / safe)) * root * root
+    curvature = xp.where(_is_tweedie(prediction, target, power), curvature, xp.nan)
+    return where_parameter(xp, power == 0, parabolic(xp, prediction, target), curvature)
 
 
 def _is_tweedie(prediction: Array, target: Array, power: Parameter) -> Array:
@@ -611,12 +671,29 @@ def _tweedie_of_three_slope(xp: Namespace, prediction: Array, target: Array) -> 
     return xp.where(valid, (prediction - target) / safe / safe / safe, xp.nan)
 
 
-_OF_THREE_HALVES = Term(_tweedie_of_three_halves, _tweedie_of_three_halves_slope, slope_scale=2.0)
-_OF_THREE = Term(_tweedie_of_three, _tweedie_of_three_slope, slope_scale=2.0)
+_OF_THREE_HALVES = Term(
+    _tweedie_of_three_halves,
+    _tweedie_of_three_halves_slope,
+    slope_scale=2.0,
+    curvature=partial(_tweedie_deviance_curvature, power=1.5),
+)
+_OF_THREE = Term(
+    _tweedie_of_three,
+    _tweedie_of_three_slope,
+    slope_scale=2.0,
+    curvature=partial(_tweedie_deviance_curvature, power=3.0),
+)
 
 TWEEDIE_DEVIANCE = Loss(
     "tweedie_deviance",
-    (Term(_tweedie_deviance, _tweedie_deviance_slope, slope_scale=2.0),),
+    (
+        Term(
+            _tweedie_deviance,
+            _tweedie_deviance_slope,
+            slope_scale=2.0,
+            curvature=_tweedie_deviance_curvature,
+        ),
+    ),
     parameters=(ParameterSpec("power", _POWER),),
 )
 # Powers with a formula of fewer operations.

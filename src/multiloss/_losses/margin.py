@@ -4,7 +4,7 @@ from typing import Unpack
 
 from multiloss._call import evaluate
 from multiloss._core.loss import NOT_NEGATIVE, Loss, ParameterSpec
-from multiloss._core.terms import Prepared, Term, prepared, with_class_axis
+from multiloss._core.terms import Prepared, Term, prepared, straight, with_class_axis
 from multiloss._losses.classes import (
     at_label,
     checked_label,
@@ -37,7 +37,12 @@ def _hinge_slope(xp: Namespace, prediction: Array, target: Array, margin: Parame
     return -target * step(xp, violation)
 
 
-HINGE = Loss("hinge", (Term(_hinge, _hinge_slope),), parameters=(_MARGIN,), takes_signs=True)
+HINGE = Loss(
+    "hinge",
+    (Term(_hinge, _hinge_slope, curvature=straight),),
+    parameters=(_MARGIN,),
+    takes_signs=True,
+)
 
 
 @with_options
@@ -99,9 +104,22 @@ def _squared_hinge_slope(
     return target * _hinge(xp, prediction, target, margin)
 
 
+def _squared_hinge_curvature(
+    xp: Namespace, prediction: Array, target: Array, margin: Parameter
+) -> Array:
+    return -target * target * step(xp, _violation(prediction, target, margin))
+
+
 SQUARED_HINGE = Loss(
     "squared_hinge",
-    (Term(_squared_hinge, _squared_hinge_slope, slope_scale=-2.0),),
+    (
+        Term(
+            _squared_hinge,
+            _squared_hinge_slope,
+            slope_scale=-2.0,
+            curvature=_squared_hinge_curvature,
+        ),
+    ),
     parameters=(_MARGIN,),
     takes_signs=True,
 )
@@ -165,9 +183,22 @@ def _modified_huber_slope(xp: Namespace, prediction: Array, target: Array) -> Ar
     return target * xp.clip(_hinge(xp, prediction, target, 1.0), None, 2.0)
 
 
+def _modified_huber_curvature(xp: Namespace, prediction: Array, target: Array) -> Array:
+    violation = _violation(prediction, target, 1.0)
+    is_parabola = xp.astype((violation > 0) & (violation <= 2), violation.dtype)  # noqa: PLR2004  ditto
+    return -target * target * is_parabola
+
+
 MODIFIED_HUBER = Loss(
     "modified_huber",
-    (Term(_modified_huber, _modified_huber_slope, slope_scale=-2.0),),
+    (
+        Term(
+            _modified_huber,
+            _modified_huber_slope,
+            slope_scale=-2.0,
+            curvature=_modified_huber_curvature,
+        ),
+    ),
     takes_signs=True,
 )
 
@@ -216,12 +247,17 @@ def modified_huber(prediction: ArrayT, target: Operand, **options: Unpack[Option
 
 # value = log(1 + exp(-z))
 # slope = -t σ(-z)
+# curvature = t² σ(z) σ(-z)
 def _logistic(xp: Namespace, prediction: Array, target: Array) -> Prepared:
     opposed = sigmoid(xp, -target * prediction)
     return lambda: opposed.softplus(xp), lambda: -target * opposed.probability(xp)
 
 
-LOGISTIC = Loss("logistic", (prepared(_logistic),), takes_signs=True)
+def _logistic_curvature(xp: Namespace, prediction: Array, target: Array) -> Array:
+    return target * target * sigmoid(xp, -target * prediction).slope(xp)
+
+
+LOGISTIC = Loss("logistic", (prepared(_logistic, _logistic_curvature),), takes_signs=True)
 
 
 @with_options

@@ -5,7 +5,7 @@ from typing import Unpack
 
 from multiloss._call import evaluate
 from multiloss._core.loss import BELOW_INFINITY, FINITE_POSITIVE, POSITIVE, Loss, ParameterSpec
-from multiloss._core.terms import Term
+from multiloss._core.terms import Term, parabolic
 from multiloss._losses.numerics import (
     expm1,
     expm1_ratio,
@@ -40,9 +40,14 @@ def _huber(xp: Namespace, prediction: Array, target: Array, delta: Parameter) ->
     return clipped * (residual - 0.5 * clipped)
 
 
+def _huber_curvature(xp: Namespace, prediction: Array, target: Array, delta: Parameter) -> Array:
+    residual = prediction - target
+    return xp.astype(xp.abs(residual) <= delta, residual.dtype)
+
+
 HUBER = Loss(
     "huber",
-    (Term(_huber, _huber_slope),),
+    (Term(_huber, _huber_slope, curvature=_huber_curvature),),
     parameters=(ParameterSpec("delta", POSITIVE),),
     kernel="huber",
 )
@@ -116,9 +121,13 @@ def _smooth_l1_slope(xp: Namespace, prediction: Array, target: Array, beta: Para
     return xp.clip((prediction - target) / beta, -1.0, 1.0)
 
 
+def _smooth_l1_curvature(xp: Namespace, prediction: Array, target: Array, beta: Parameter) -> Array:
+    return _huber_curvature(xp, prediction, target, beta) / beta
+
+
 SMOOTH_L1 = Loss(
     "smooth_l1",
-    (Term(_smooth_l1, _smooth_l1_slope),),
+    (Term(_smooth_l1, _smooth_l1_slope, curvature=_smooth_l1_curvature),),
     parameters=(ParameterSpec("beta", FINITE_POSITIVE),),
     kernel="smooth_l1",
 )
@@ -177,6 +186,7 @@ def smooth_l1(
 #
 # value = δ² (sqrt(1 + z²) - 1)  =  r² / (1 + sqrt(1 + z²))
 # slope = r / sqrt(1 + z²)
+# curvature = (1 / sqrt(1 + z²))³
 #
 # The second form of the value neither cancels nor asks for the digits of a tiny z. Where z² would
 # overflow, the limits δ |r| and ±δ.
@@ -193,9 +203,20 @@ def _pseudo_huber_slope(xp: Namespace, prediction: Array, target: Array, delta: 
     return xp.where(far, delta * xp.sign(residual), residual / xp.sqrt(1 + ratio * ratio))
 
 
+def _pseudo_huber_curvature(
+    xp: Namespace, prediction: Array, target: Array, delta: Parameter
+) -> Array:
+    residual = prediction - target
+    _, ratio, far = split_far(xp, residual, delta)
+    # Where z² would overflow, the limit 1/z.
+    distant = delta / xp.abs(guarded(xp, far, residual, 1.0))
+    cosine = xp.where(far, distant, 1 / xp.sqrt(1 + ratio * ratio))
+    return cosine * cosine * cosine
+
+
 PSEUDO_HUBER = Loss(
     "pseudo_huber",
-    (Term(_pseudo_huber, _pseudo_huber_slope),),
+    (Term(_pseudo_huber, _pseudo_huber_slope, curvature=_pseudo_huber_curvature),),
     parameters=(ParameterSpec("delta", FINITE_POSITIVE),),
 )
 
@@ -254,6 +275,7 @@ def pseudo_huber(
 
 # value = log(cosh(r))  =  log1p(2 sinh²(r/2))
 # slope = tanh(r)
+# curvature = 1 / cosh²(r)
 #
 # cosh(r) is 1 for small residuals and overflows for large ones. The second form keeps every digit
 # of the former; beyond 20 the value is |r| - log 2, from which it differs by exp(-40).
@@ -272,7 +294,12 @@ def _log_cosh_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
     return xp.tanh(prediction - target)
 
 
-LOG_COSH = Loss("log_cosh", (Term(_log_cosh, _log_cosh_slope),))
+def _log_cosh_curvature(xp: Namespace, prediction: Array, target: Array) -> Array:
+    secant = 1 / xp.cosh(prediction - target)
+    return secant * secant
+
+
+LOG_COSH = Loss("log_cosh", (Term(_log_cosh, _log_cosh_slope, curvature=_log_cosh_curvature),))
 
 
 @with_options
@@ -322,6 +349,7 @@ def log_cosh(prediction: ArrayT, target: Operand, **options: Unpack[Options]) ->
 #
 # value = log(1 + z²/2)
 # slope = z / (1 + z²/2) / scale
+# curvature = (1 - z²/2) / (1 + z²/2)² / scale²
 def _cauchy(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
     return log1p_square(xp, prediction - target, _SQRT2 * scale)
 
@@ -334,8 +362,25 @@ def _cauchy_slope(xp: Namespace, prediction: Array, target: Array, scale: Parame
     return xp.where(far, distant, in_units(near / (1 + 0.5 * near * near), scale))
 
 
+def _cauchy_curvature(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
+    residual = prediction - target
+    _, near, far = split_far(xp, residual, scale)
+    distant = guarded(xp, far, residual, 1.0)
+    half_square = 0.5 * near * near
+    share = 1 / (1 + half_square)
+    return xp.where(
+        far,
+        -2 / distant / distant,
+        in_units(share * in_units((1 - half_square) * share, scale), scale),
+    )
+
+
 _SCALE = ParameterSpec("scale", FINITE_POSITIVE)
-CAUCHY = Loss("cauchy", (Term(_cauchy, _cauchy_slope),), parameters=(_SCALE,))
+CAUCHY = Loss(
+    "cauchy",
+    (Term(_cauchy, _cauchy_slope, curvature=_cauchy_curvature),),
+    parameters=(_SCALE,),
+)
 
 
 @with_options
@@ -387,6 +432,7 @@ def cauchy(
 
 # value = 2 z² / (z² + 4)  =  2 - 8 / (z² + 4)
 # slope = 16 z / (z² + 4)² / scale
+# curvature = 16 (4 - 3 z²) / (z² + 4)³ / scale²
 #
 # The second form where it is the one whose derivative does not cancel.
 def _geman_mcclure(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
@@ -410,8 +456,25 @@ def _geman_mcclure_slope(
     )
 
 
+def _geman_mcclure_curvature(
+    xp: Namespace, prediction: Array, target: Array, scale: Parameter
+) -> Array:
+    residual = prediction - target
+    _, near, far = split_far(xp, residual, scale)
+    # Where z² would overflow, the limit -48 / z⁴ / scale², which is -48 (scale / r)² / r².
+    distant = guarded(xp, far, residual, 1.0)
+    inverse = scale / distant / distant
+    square = near * near
+    reciprocal = 1 / (square + 4)
+    # The factor in front is between -3 and 1.
+    root = in_units(4 * reciprocal, scale)
+    return xp.where(far, -48 * inverse * inverse, (4 - 3 * square) * reciprocal * root * root)
+
+
 GEMAN_MCCLURE = Loss(
-    "geman_mcclure", (Term(_geman_mcclure, _geman_mcclure_slope),), parameters=(_SCALE,)
+    "geman_mcclure",
+    (Term(_geman_mcclure, _geman_mcclure_slope, curvature=_geman_mcclure_curvature),),
+    parameters=(_SCALE,),
 )
 
 
@@ -464,6 +527,7 @@ def geman_mcclure(
 
 # value = 1 - exp(-z²/2)
 # slope = z exp(-z²/2) / scale
+# curvature = (1 - z²) exp(-z²/2) / scale²
 #
 # Where z² would overflow, the limits 1 and 0.
 def _welsch(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
@@ -476,7 +540,18 @@ def _welsch_slope(xp: Namespace, prediction: Array, target: Array, scale: Parame
     return xp.where(far, 0.0, in_units(near * xp.exp(-0.5 * near * near), scale))
 
 
-WELSCH = Loss("welsch", (Term(_welsch, _welsch_slope),), parameters=(_SCALE,))
+def _welsch_curvature(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
+    _, near, far = split_far(xp, prediction - target, scale)
+    square = near * near
+    curvature = in_units(in_units((1 - square) * xp.exp(-0.5 * square), scale), scale)
+    return xp.where(far, 0.0, curvature)
+
+
+WELSCH = Loss(
+    "welsch",
+    (Term(_welsch, _welsch_slope, curvature=_welsch_curvature),),
+    parameters=(_SCALE,),
+)
 
 
 @with_options
@@ -529,6 +604,7 @@ def welsch(
 #
 # value = scale²/6 (1 - (1 - s)³)  =  c²/6 (3 + s (s - 3))
 # slope = c (1 - s)²
+# curvature = (1 - s) (1 - 5 s)
 def _tukey_biweight(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:
     clipped = xp.clip(prediction - target, -scale, scale)
     square = (clipped / scale) ** 2
@@ -543,8 +619,17 @@ def _tukey_biweight_slope(
     return clipped * ((1 - ratio) * (1 + ratio)) ** 2
 
 
+def _tukey_biweight_curvature(
+    xp: Namespace, prediction: Array, target: Array, scale: Parameter
+) -> Array:
+    ratio = xp.clip(prediction - target, -scale, scale) / scale
+    return (1 - ratio) * (1 + ratio) * (1 - 5 * ratio * ratio)
+
+
 TUKEY_BIWEIGHT = Loss(
-    "tukey_biweight", (Term(_tukey_biweight, _tukey_biweight_slope),), parameters=(_SCALE,)
+    "tukey_biweight",
+    (Term(_tukey_biweight, _tukey_biweight_slope, curvature=_tukey_biweight_curvature),),
+    parameters=(_SCALE,),
 )
 
 
@@ -603,6 +688,7 @@ def tukey_biweight(
 #           1 - exp(-z²/2)                   where α = -∞
 #           b/α ((1 + z²/b)^(α/2) - 1)       elsewhere
 # slope  =  z (1 + z²/b)^(α/2 - 1) / scale
+# curvature = (1 + (α - 1) z²/b) / (1 + z²/b) (1 + z²/b)^(α/2 - 1) / scale²
 #
 # With l = log(1 + z²/b) the last line of the value is b/2 (exp(c l) - 1)/c for c = α/2, which is
 # the third one where α = 0, and keeps its digits nearby. The slope is a power of the root instead,
@@ -636,6 +722,18 @@ def _barron_slope(
     return xp.where(welsch, _welsch_slope(xp, residual, 0.0, scale), result)
 
 
+def _barron_curvature(
+    xp: Namespace, prediction: Array, target: Array, alpha: Parameter, scale: Parameter
+) -> Array:
+    residual = prediction - target
+    if isinstance(alpha, float):
+        return _general_barron_curvature(xp, residual, alpha, scale)
+    square, welsch, shape = _barron_shape(xp, alpha)
+    general = _general_barron_curvature(xp, residual, shape, scale)
+    result = xp.where(square, _half_square_curvature(xp, residual, 0.0, scale), general)
+    return xp.where(welsch, _welsch_curvature(xp, residual, 0.0, scale), result)
+
+
 def _barron_shape(xp: Namespace, alpha: Array) -> tuple[Array, Array, Array]:
     """Return where α is 2 or -∞, and α, made safe for the general branch."""
     square, welsch = alpha == 2, alpha == -xp.inf  # noqa: PLR2004  as above
@@ -661,6 +759,17 @@ def _general_barron_slope(
     return bounded * power / scale * power
 
 
+def _general_barron_curvature(
+    xp: Namespace, residual: Array, alpha: Parameter, scale: Parameter
+) -> Array:
+    width = scale * sqrt_of(xp, abs(alpha - 2))
+    _, near, far = split_far(xp, residual, width)
+    square = near * near
+    share = xp.where(far, alpha - 1, (1 + (alpha - 1) * square) / (1 + square))
+    root = xp.exp((0.25 * alpha - 0.5) * log1p_square(xp, residual, width)) / scale
+    return share * root * root
+
+
 def _half_square(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:  # noqa: ARG001
     ratio = in_units(prediction - target, scale)
     return 0.5 * ratio * ratio
@@ -668,6 +777,12 @@ def _half_square(xp: Namespace, prediction: Array, target: Array, scale: Paramet
 
 def _half_square_slope(xp: Namespace, prediction: Array, target: Array, scale: Parameter) -> Array:  # noqa: ARG001
     return in_units(in_units(prediction - target, scale), scale)
+
+
+def _half_square_curvature(
+    xp: Namespace, prediction: Array, target: Array, scale: Parameter
+) -> Array:
+    return in_units(in_units(parabolic(xp, prediction, target), scale), scale)
 
 
 def _pseudo_huber_in_units(
@@ -683,16 +798,32 @@ def _pseudo_huber_in_units_slope(
     return in_units(_pseudo_huber_slope(xp, ratio, 0.0, 1.0), scale)
 
 
+def _pseudo_huber_in_units_curvature(
+    xp: Namespace, prediction: Array, target: Array, scale: Parameter
+) -> Array:
+    ratio = in_units(prediction - target, scale)
+    return in_units(in_units(_pseudo_huber_curvature(xp, ratio, 0.0, 1.0), scale), scale)
+
+
 BARRON = Loss(
     "barron",
-    (Term(_barron, _barron_slope),),
+    (Term(_barron, _barron_slope, curvature=_barron_curvature),),
     parameters=(ParameterSpec("alpha", BELOW_INFINITY), _SCALE),
 )
 _OF_ALPHAS = tuple(
     (alpha, Loss("barron", terms, parameters=(_SCALE,), options=("alpha", *OPTION_NAMES)))
     for alpha, terms in (
-        (2.0, (Term(_half_square, _half_square_slope),)),
-        (1.0, (Term(_pseudo_huber_in_units, _pseudo_huber_in_units_slope),)),
+        (2.0, (Term(_half_square, _half_square_slope, curvature=_half_square_curvature),)),
+        (
+            1.0,
+            (
+                Term(
+                    _pseudo_huber_in_units,
+                    _pseudo_huber_in_units_slope,
+                    curvature=_pseudo_huber_in_units_curvature,
+                ),
+            ),
+        ),
         (0.0, CAUCHY.terms),
         (-2.0, GEMAN_MCCLURE.terms),
         (-math.inf, WELSCH.terms),

@@ -79,6 +79,11 @@ class Sigmoid(NamedTuple):
         tail = self._sigmoid_of_low(xp)
         return tail * (1 - tail)
 
+    def curvature(self, xp: Namespace) -> Array:
+        """Return the second derivative p (1 - p) (1 - 2 p)."""
+        tail = self._sigmoid_of_low(xp)
+        return self._flip() * tail * (1 - tail) * (1 - 2 * tail)
+
     def softplus(self, xp: Namespace) -> Array:
         """Return log(1 + exp(y)), which is -log(1 - p)."""
         if not is_constant(xp):
@@ -100,8 +105,13 @@ class Sigmoid(NamedTuple):
         result += weights.times_sum(self._flip() * self._sigmoid_of_low(xp))
         return result
 
+    def entropy_curvature(self, xp: Namespace, weights: EntropyWeights) -> Array:
+        """Return the second derivative of the entropy, (A + B) p (1 - p)."""
+        return weights.times_sum(self.slope(xp))
 
-# -A log p - B log(1 - p), its derivative B / (1 - p) - A / p; a weight of zero gives zero.
+
+# -A log p - B log(1 - p), its derivatives B / (1 - p) - A / p and B / (1 - p)² + A / p². A weight
+# of zero gives zero.
 class Probability(NamedTuple):
     """A probability that was given, with the methods of :class:`Sigmoid`."""
 
@@ -123,6 +133,15 @@ class Probability(NamedTuple):
     def entropy_slope(self, xp: Namespace, weights: EntropyWeights) -> Array:
         negative = ratio_or_zero(xp, weights.negative(), 1 - self.given)
         return negative - ratio_or_zero(xp, weights.positive, self.given)
+
+    def curvature(self, xp: Namespace) -> Array:
+        return xp.zeros_like(self.given)
+
+    def entropy_curvature(self, xp: Namespace, weights: EntropyWeights) -> Array:
+        complement = 1 - self.given
+        negative = ratio_or_zero(xp, weights.negative(), complement)
+        positive = ratio_or_zero(xp, weights.positive, self.given)
+        return ratio_or_zero(xp, negative, complement) + ratio_or_zero(xp, positive, self.given)
 
 
 def _times_log1p(xp: Namespace, factor: Array, array: Array) -> Array:

@@ -229,6 +229,7 @@ def rmse(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> Arr
 # residual = log(1 + y) - log(1 + t)
 # value    = residual²
 # slope    = 2 residual / (1 + y)
+# curvature = 2 (1 - residual) / (1 + y)²
 #
 # Not a number where y < -1 or t < -1, also where both are: then 1 + y and 1 + t have a quotient.
 def _log_residual(xp: Namespace, prediction: Array, target: Array) -> Array:
@@ -241,7 +242,16 @@ def _log_residual_slope(xp: Namespace, prediction: Array, target: Array) -> Arra
     return 1 / (1 + prediction)
 
 
-MSLE = Loss("msle", (square(_log_residual, _log_residual_slope),), options=(*OPTION_NAMES, "half"))
+def _half_msle_curvature(xp: Namespace, prediction: Array, target: Array) -> Array:
+    slope = _log_residual_slope(xp, prediction, target)
+    return (1 - _log_residual(xp, prediction, target)) * slope * slope
+
+
+MSLE = Loss(
+    "msle",
+    (square(_log_residual, _log_residual_slope, _half_msle_curvature),),
+    options=(*OPTION_NAMES, "half"),
+)
 HALF_MSLE = replace(MSLE, scale=0.5)
 
 
@@ -354,9 +364,15 @@ def _weighted_residual(xp: Namespace, residual: Array, q: Parameter) -> Array:
     return xp.where(residual > 0, (1 - q) * residual, q * residual)
 
 
+def _expectile_curvature(xp: Namespace, prediction: Array, target: Array, q: Parameter) -> Array:
+    residual = prediction - target
+    one = xp.ones_like(residual)
+    return xp.where(residual > 0, (1 - q) * one, q * one)
+
+
 EXPECTILE = Loss(
     "expectile",
-    (Term(_expectile, _expectile_slope, slope_scale=2.0),),
+    (Term(_expectile, _expectile_slope, slope_scale=2.0, curvature=_expectile_curvature),),
     parameters=(ParameterSpec("q", FRACTION),),
 )
 
