@@ -171,6 +171,18 @@ LOSSES: dict[str, Row] = {
         best=lambda t: t,
         ulps=16,
     ),
+    "poisson_nll-rate-eps": positive(
+        partial(ml.poisson_nll, log_input=False, eps=0.0625),
+        lambda y, t: y - t * mp.log(y + 0.0625),
+        best=lambda t: t - 0.0625,
+        ulps=16,
+    ),
+    "poisson_nll-rate-full-eps": positive(
+        partial(ml.poisson_nll, log_input=False, full=True, eps=0.0625),
+        lambda y, t: y - t * mp.log(y + 0.0625) + _stirling(t),
+        best=lambda t: t - 0.0625,
+        ulps=16,
+    ),
     "gaussian_nll": Row(
         partial(ml.gaussian_nll, variance=0.375),
         lambda y, t: (mp.log(0.375) + (y - t) ** 2 / 0.375) / 2,
@@ -205,6 +217,7 @@ class Bounds(NamedTuple):
 
 POSITIVE = Bounds((1e-30, 1.0, np.inf), (0.0, -1e-30, np.nan))
 FINITE_POSITIVE = Bounds((1e-30, 1e30), (0.0, -1.0, np.inf, np.nan))
+FINITE_NOT_NEGATIVE = Bounds((0.0, 1e-30, 1e30), (-1e-30, np.inf, np.nan))
 NOT_NEGATIVE = Bounds((0.0, 1e30), (-1e-30, np.nan))
 FRACTION = Bounds((0.0, 0.5, 1.0), (-1e-3, 1.001, np.nan))
 AT_LEAST_ONE = Bounds((1.0, 1e6), (0.999, np.inf, np.nan))
@@ -214,7 +227,7 @@ POWER = Bounds((-3.0, 0.0, 1.0, 2.5), (1e-3, 0.999, np.inf, -np.inf, np.nan))
 # The domain of each parameter of each loss, and a value for each of three columns.
 PARAMETERS: dict[tuple[str, str], tuple[Bounds, list[float]]] = {
     ("huber", "delta"): (POSITIVE, [0.25, 1.0, 2.0]),
-    ("smooth_l1", "beta"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
+    ("smooth_l1", "beta"): (FINITE_NOT_NEGATIVE, [0.0, 1.0, 2.0]),
     ("pseudo_huber", "delta"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
     ("pinball", "q"): (FRACTION, [0.1, 0.5, 0.9]),
     ("expectile", "q"): (FRACTION, [0.1, 0.5, 0.9]),
@@ -230,6 +243,7 @@ PARAMETERS: dict[tuple[str, str], tuple[Bounds, list[float]]] = {
     ("tweedie_deviance", "power"): (POWER, [0.0, 1.5, 2.0]),
     ("gaussian_nll", "variance"): (NOT_NEGATIVE, [0.25, 1.0, 2.0]),
     ("gaussian_nll", "eps"): (NOT_NEGATIVE, [0.25, 1.0, 2.0]),
+    ("poisson_nll", "eps"): (NOT_NEGATIVE, [0.25, 1.0, 2.0]),
     ("minkowski", "p"): (AT_LEAST_ONE, []),  # has no axes
     ("binary_cross_entropy", "positive_weight"): (NOT_NEGATIVE, [0.25, 1.0, 2.0]),
     ("binary_cross_entropy", "label_smoothing"): (FRACTION, [0.0, 0.25, 1.0]),
@@ -274,6 +288,8 @@ SPECIAL_CASES: dict[str, tuple[Callable[..., Any], Callable[..., Any], float]] =
         partial(ml.huber, delta=0.3),
         1 / 0.3,
     ),
+    "smooth_l1 of beta 0 is mae": (partial(ml.smooth_l1, beta=0), ml.mae, 1.0),
+    "smooth_l1 of an array 0 is mae": (partial(ml.smooth_l1, beta=np.asarray(0.0)), ml.mae, 1.0),
     "huber of all is half of mse": (partial(ml.huber, delta=np.inf), ml.mse, 0.5),
     "pinball of the median": (ml.pinball, ml.mae, 0.5),
     "expectile of the mean": (ml.expectile, ml.mse, 0.5),
@@ -357,7 +373,7 @@ PEERS = [
     Peer("keras.losses.mean_absolute_percentage_error", lambda y, t: 100 * ml.mape(y, t, eps=1e-7)),
     Peer("keras.losses.mean_squared_error", ml.mse),
     Peer("keras.losses.mean_squared_logarithmic_error", ml.msle),
-    Peer("keras.losses.poisson", lambda y, t: ml.poisson_nll(y + 1e-7, t, log_input=False) - 1e-7),
+    Peer("keras.losses.poisson", partial(ml.poisson_nll, log_input=False, eps=1e-7)),
     Peer("optax.cosine_distance", ml.cosine_distance),
     Peer("optax.huber_loss", partial(ml.huber, delta=0.7), {"delta": 0.7}),
     Peer("optax.l2_loss", lambda y, t: ml.sse(y, t) / t.size),
@@ -402,7 +418,7 @@ PEERS = [
     ),
     Peer(
         "torch.nn.functional.poisson_nll_loss",
-        lambda y, t: ml.poisson_nll(y + 1e-8, t, log_input=False) - 1e-8,
+        partial(ml.poisson_nll, log_input=False, eps=1e-8),
         {"log_input": False},
     ),
     Peer("torch.nn.functional.smooth_l1_loss", partial(ml.smooth_l1, beta=0.7), {"beta": 0.7}),

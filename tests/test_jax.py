@@ -1,5 +1,6 @@
 """JAX: transformations, closed-over NumPy arrays, x64, strict promotion and sharding."""
 
+import logging
 import subprocess
 import sys
 from functools import partial
@@ -106,6 +107,21 @@ def test_a_trace_costs_no_more_than_one_by_hand(differentiate: bool) -> None:
     if not differentiate:
         # The gradient of a product has one addition more for each element than that of a square.
         assert costs[0]["flops"] <= costs[1]["flops"]
+
+
+@pytest.mark.parametrize("option", ["empty", "delta"])
+def test_numbers_that_change_compile_once(option: str) -> None:
+    from multiloss._engines.jax import _compiled
+
+    _compiled.cache_clear()
+    prediction, target = jnp.asarray(PREDICTION), jnp.asarray(TARGETS)
+    loss: Any = ml.huber
+    with jax.log_compiles(), pytest.MonkeyPatch.context() as patch:
+        compiled: list[str] = []
+        patch.setattr(logging.Logger, "handle", lambda _, record: compiled.append(record.msg))
+        for number in (0.25, 0.5, 3.0, 7.0):
+            loss(prediction, target, **{option: number})
+    assert len([each for each in compiled if each.startswith("Compiling")]) == 1
 
 
 def test_an_eager_call_is_compiled_once_per_shape_and_option() -> None:

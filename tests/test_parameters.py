@@ -25,8 +25,13 @@ SWITCHES = {"from_logits", "full", "half", "log_input", *OPTION_NAMES}
 
 def loss_with(loss: str, parameter: str) -> Any:
     """Return a loss, without the need to pass its other parameters."""
-    needs_variance = loss == "gaussian_nll" and parameter != "variance"
-    return partial(ml.gaussian_nll, variance=0.5) if needs_variance else getattr(ml, loss)
+    needed: dict[tuple[str, str], Any] = {
+        ("gaussian_nll", "eps"): {"variance": 0.5},
+        ("poisson_nll", "eps"): {"log_input": False},
+    }
+    function = getattr(ml, loss)
+    given = needed.get((loss, parameter))
+    return function if given is None else partial(function, **given)
 
 
 def test_every_parameter_is_here() -> None:
@@ -68,7 +73,7 @@ parameters = pytest.mark.parametrize(
 
 
 def operands(engine: Library, function: Any) -> tuple[Any, Any]:
-    if function is ml.tweedie_deviance:
+    if getattr(function, "func", function) in {ml.tweedie_deviance, ml.poisson_nll}:
         return engine.array(np.abs(PREDICTION) + 0.5), engine.array(np.abs(TARGET) + 0.5)
     if getattr(function, "__name__", "").startswith("binary"):
         return engine.array(PREDICTION), engine.array(np.abs(TARGET) / 4)

@@ -515,6 +515,39 @@ def test_dynamic_shapes_compile_once() -> None:
     assert counter.frame_count == 1
 
 
+# Once as a constant, and once for all others; once more where a formula asks for a range.
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("loss", "parameter", "first"),
+    [
+        (ml.huber, "delta", 0.2),
+        (ml.smooth_l1, "beta", 0.2),
+        (ml.pinball, "q", 0.2),
+        (ml.barron, "alpha", -0.5),
+        (ml.tweedie_deviance, "power", 1.05),
+        (ml.cauchy, "scale", 0.2),
+        (ml.gaussian_nll, "variance", 0.2),
+        (ml.minkowski, "p", 1.1),
+        (ml.binary_focal, "gamma", 0.1),
+        (ml.mse, "empty", 0.2),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_a_number_that_changes_compiles_not_each_time(
+    loss: Any, parameter: str, first: float
+) -> None:
+    cast(Any, torch.compiler).reset()
+    counter = CompileCounter()
+    compiled: Any = torch.compile(loss, fullgraph=True, backend=counter)
+    prediction, target = double(4, 3).abs() + 0.5, double(4, 3, seed=1).abs() + 0.5
+    for step in range(8):
+        given = {parameter: first + 0.09 * step}
+        torch.testing.assert_close(
+            compiled(prediction, target, **given), loss(prediction, target, **given)
+        )
+    assert counter.frame_count <= 3
+
+
 @pytest.mark.slow
 def test_first_call_of_a_process_may_be_compiled() -> None:
     code = (

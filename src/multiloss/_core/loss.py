@@ -30,6 +30,9 @@ FINITE_POSITIVE = Domain(
     "a positive and finite number", lambda value: (value > 0) & (value < math.inf)
 )
 NOT_NEGATIVE = Domain("zero or a positive number", lambda value: value >= 0)
+FINITE_NOT_NEGATIVE = Domain(
+    "zero or a positive and finite number", lambda value: (value >= 0) & (value < math.inf)
+)
 FRACTION = Domain("a number from 0 to 1", lambda value: (value >= 0) & (value <= 1))
 AT_LEAST_ONE = Domain(
     "a finite number of at least 1", lambda value: (value >= 1) & (value < math.inf)

@@ -8,6 +8,8 @@ from typing import Any
 import array_api_compat.torch
 import torch
 
+from multiloss._engines.torch_private import is_traced
+
 
 def _sign(tensor: torch.Tensor) -> torch.Tensor:
     """Return -1, 0 or 1, and NaN of NaN, for which PyTorch's sign() is 0.
@@ -17,6 +19,14 @@ def _sign(tensor: torch.Tensor) -> torch.Tensor:
     # All that is left by clamp() between the signs are NaNs.
     signs = torch.sign(tensor)
     return torch.clamp(tensor.detach(), signs, signs)
+
+
+def _log_of_number(number: float, other: torch.Tensor) -> Any:
+    """Return the logarithm of a number, which a compiler may not know."""
+    if is_traced():
+        # Of a number that changes from call to call, math.log() is compiled again for each.
+        return torch.full((), number, dtype=other.dtype, device=other.device).log()
+    return math.log(number) if number else -math.inf
 
 
 # What the losses of classification compute with beyond the standard.
@@ -115,6 +125,7 @@ vars(xp).update(
     sign=_sign,
     take_along_axis=_take_along_axis,
     moveaxis=torch.movedim,  # which vmap knows
+    log_of_number=_log_of_number,
     stop_gradient=torch.Tensor.detach,
     put_at_label=_put_at_label,
 )

@@ -23,7 +23,7 @@ from multiloss._losses.numerics import (
     log_ratio,
     where_parameter,
 )
-from multiloss._losses.options import with_options
+from multiloss._losses.options import is_given, with_options
 from multiloss._losses.variants import special_case
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
 
@@ -53,28 +53,36 @@ def _poisson_nll_of_log_curvature(xp: Namespace, prediction: Array, target: Arra
     return broadcast_with(xp, xp.exp(prediction), target)
 
 
-# value = y - t log(y), where 0 log(0) is 0
-# slope = 1 - t / y     =  (y - t) / y
-# curvature = t / y²
+# s = y + ε, of which the ε is often zero
+#
+# value = y - t log(s), where 0 log(0) is 0
+# slope = 1 - t / s     =  (s - t) / s
+# curvature = t / s²
 def _safe_rate(xp: Namespace, prediction: Array, target: Array) -> Array:
     """Return the rate, with a one in the place of a zero that is right."""
     return xp.where((target == 0) & (prediction == 0), 1.0, prediction)
 
 
-def _poisson_nll(xp: Namespace, prediction: Array, target: Array) -> Array:
-    rate = _safe_rate(xp, prediction, target)
+def _shifted(prediction: Array, eps: tuple[Parameter, ...]) -> Array:
+    return prediction + eps[0] if eps else prediction
+
+
+def _poisson_nll(xp: Namespace, prediction: Array, target: Array, *eps: Parameter) -> Array:
+    rate = _safe_rate(xp, _shifted(prediction, eps), target)
     logarithm = xp.log(guarded(xp, rate < 0, 1.0, rate))
     return _or_nan(xp, rate >= 0, prediction - target * logarithm, prediction)
 
 
-def _poisson_nll_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
-    rate = _safe_rate(xp, prediction, target)
-    return xp.where(prediction >= 0, (rate - target) / rate, xp.nan)
+def _poisson_nll_slope(xp: Namespace, prediction: Array, target: Array, *eps: Parameter) -> Array:
+    rate = _safe_rate(xp, _shifted(prediction, eps), target)
+    return xp.where(rate >= 0, (rate - target) / rate, xp.nan)
 
 
-def _poisson_nll_curvature(xp: Namespace, prediction: Array, target: Array) -> Array:
-    rate = _safe_rate(xp, prediction, target)
-    return xp.where(prediction >= 0, target / rate / rate, xp.nan)
+def _poisson_nll_curvature(
+    xp: Namespace, prediction: Array, target: Array, *eps: Parameter
+) -> Array:
+    rate = _safe_rate(xp, _shifted(prediction, eps), target)
+    return xp.where(rate >= 0, target / rate / rate, xp.nan)
 
 
 # full value = value + t log(t) - t + log(2 π t) / 2   where t > 1
@@ -83,15 +91,20 @@ def _poisson_nll_curvature(xp: Namespace, prediction: Array, target: Array) -> A
 # The term that does not depend on the prediction is Stirling's approximation of log(t!). It
 # cancels with most of a large value; what is left of a rate is d + log(2 π t) / 2, and of its
 # logarithm, with x = y - log(t), t (exp(x) - 1 - x) + log(2 π t) / 2.
-def _full_poisson_nll(xp: Namespace, prediction: Array, target: Array) -> Array:
+def _full_poisson_nll(xp: Namespace, prediction: Array, target: Array, *eps: Parameter) -> Array:
     is_large = target > 1
-    rate, count = (guarded(xp, is_large, each, 1.0) for each in (prediction, target))
+    shifted = _shifted(prediction, eps)
+    rate, count = (guarded(xp, is_large, each, 1.0) for each in (shifted, target))
     logarithm = xp.log(count)
     is_near, near = _near_poisson_deviance(xp, rate, count)
     # Not the logarithm of a quotient, of which autodiff makes the square of a count.
     far = rate - count - count * (xp.log(rate) - logarithm)
     large = xp.where(is_near, near, far) + (0.5 * logarithm + _HALF_LOG_2_PI)
-    small = _poisson_nll(xp, *(guarded(xp, is_large, 1.0, each) for each in (prediction, target)))
+    if eps:
+        large = large - eps[0]
+    small = _poisson_nll(
+        xp, *(guarded(xp, is_large, 1.0, each) for each in (prediction, target)), *eps
+    )
     return xp.where(is_large, large, small)
 
 
@@ -105,7 +118,7 @@ def _full_poisson_nll_of_log(xp: Namespace, prediction: Array, target: Array) ->
     return xp.where(is_large, large, small)
 
 
-_POISSON_OPTIONS = ("log_input", "full", *OPTION_NAMES)
+_POISSON_OPTIONS = ("log_input", "full", "eps", *OPTION_NAMES)
 _OF_LOG = Term(
     _poisson_nll_of_log, _poisson_nll_of_log_slope, curvature=_poisson_nll_of_log_curvature
 )
@@ -116,6 +129,9 @@ FULL_POISSON_NLL_OF_LOG = replace(
 )
 POISSON_NLL = replace(POISSON_NLL_OF_LOG, terms=(_OF_RATE,))
 FULL_POISSON_NLL = replace(POISSON_NLL, terms=(_OF_RATE._replace(value=_full_poisson_nll),))
+_EPS = (ParameterSpec("eps", NOT_NEGATIVE),)
+POISSON_NLL_WITH_EPS = replace(POISSON_NLL, parameters=_EPS)
+FULL_POISSON_NLL_WITH_EPS = replace(FULL_POISSON_NLL, parameters=_EPS)
 
 
 @with_options
@@ -125,12 +141,13 @@ def poisson_nll(
     *,
     log_input: bool = True,
     full: bool = False,
+    eps: Operand = 0.0,
     **options: Unpack[Options],
 ) -> ArrayT:
     r"""Return the negative log-likelihood of counts, exp(y) − t y, or y − t log(y) of a rate y.
 
     .. math:: \frac{\sum_i w_i \, (e^{y_i} - t_i \, y_i)}{\sum_i w_i} \quad \text{or} \quad
-        \frac{\sum_i w_i \, (y_i - t_i \log y_i)}{\sum_i w_i}
+        \frac{\sum_i w_i \, (y_i - t_i \log (y_i + \varepsilon))}{\sum_i w_i}
 
     Parameters
     ----------
@@ -143,6 +160,9 @@ def poisson_nll(
         Whether the prediction is a logarithm.
     full : bool, default False
         Whether to add Stirling's approximation of log(t!) for the counts above 1.
+    eps : float or array, default 0.0
+        What is added to a rate in the logarithm, zero or positive, so that the loss of a rate of
+        zero is bounded. The logarithm of a rate needs none.
     **options
         Those of :func:`mse` but for ``half``.
 
@@ -154,20 +174,19 @@ def poisson_nll(
     Raises
     ------
     ValueError, TypeError
-        As :func:`mse`, and if numbers are complex.
+        As :func:`mse`, if numbers are complex, and if ``eps`` is a negative number.
 
     Notes
     -----
-    Differentiable wherever it is finite. A rate of zero is right for a count of zero, and has an
-    infinite loss for any other. The slope of a rate, (y − t) / y, has all digits in
-    :func:`value_and_grad`; automatic differentiation takes it as 1 − t / y, which is off by a unit
-    in the last place of 1 near a perfect prediction.
+    Differentiable wherever it is finite. Without ``eps``, a rate of zero is right for a count of
+    zero, and has an infinite loss for any other. The slope of a rate, (y − t) / y, has all digits
+    in :func:`value_and_grad`; automatic differentiation takes it as 1 − t / y, which is off by a
+    unit in the last place of 1 near a perfect prediction.
 
     Same definition: ``torch.nn.functional.poisson_nll_loss``.
 
-    With ``log_input=False`` PyTorch adds 1e-8 to the rate in the logarithm, and
-    ``keras.losses.poisson``, which knows no other input, 1e-7: pass ``prediction + 1e-8`` to have
-    it bounded.
+    With ``log_input=False`` PyTorch has ``eps=1e-8``, and ``keras.losses.poisson``, which knows no
+    other input, 1e-7.
 
     Examples
     --------
@@ -179,6 +198,9 @@ def poisson_nll(
     """
     if log_input:
         formula = FULL_POISSON_NLL_OF_LOG if full else POISSON_NLL_OF_LOG
+    elif is_given(eps, 0.0):
+        formula = FULL_POISSON_NLL_WITH_EPS if full else POISSON_NLL_WITH_EPS
+        return evaluate(formula, prediction, target, eps, **options)
     else:
         formula = FULL_POISSON_NLL if full else POISSON_NLL
     return evaluate(formula, prediction, target, **options)
@@ -193,7 +215,7 @@ def _gaussian_nll(
     residual = prediction - target
     clipped = _at_least(xp, variance, eps)
     # Halved before the product, which may overflow.
-    return 0.5 * log_of(xp, clipped) + residual / clipped * (0.5 * residual)
+    return 0.5 * log_of(xp, clipped, residual) + residual / clipped * (0.5 * residual)
 
 
 def _full_gaussian_nll(

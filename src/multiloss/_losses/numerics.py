@@ -75,15 +75,17 @@ def split_far(xp: Namespace, residual: Array, scale: Parameter) -> tuple[Array, 
 def log1p_square(xp: Namespace, residual: Array, scale: Parameter) -> Array:
     """Return log(1 + z²) for z = residual / scale; where z² overflows, 2 (log |r| - log scale)."""
     _, near, far = split_far(xp, residual, scale)
-    distant = xp.log(guarded(xp, far, xp.abs(residual), 1.0)) - log_of(xp, scale)
+    distant = xp.log(guarded(xp, far, xp.abs(residual), 1.0)) - log_of(xp, scale, residual)
     return xp.where(far, 2.0 * distant, xp.log1p(near * near))
 
 
 # Functions of the standard take arrays.
-def log_of(xp: Namespace, parameter: Parameter) -> Parameter:
-    """Return the logarithm of a parameter, which may be zero."""
+def log_of(xp: Namespace, parameter: Parameter, other: Array) -> Parameter:
+    """Return the logarithm of a parameter, which may be zero, and meets another array."""
     if not isinstance(parameter, float):
         return xp.log(parameter)
+    if hasattr(xp, "log_of_number"):
+        return xp.log_of_number(parameter, other)
     return math.log(parameter) if parameter else -math.inf
 
 

@@ -1,11 +1,20 @@
 """Losses that grow slower than the square of a large residual."""
 
 import math
+from dataclasses import replace
 from typing import Unpack
 
 from multiloss._call import evaluate
-from multiloss._core.loss import BELOW_INFINITY, FINITE_POSITIVE, POSITIVE, Loss, ParameterSpec
+from multiloss._core.loss import (
+    BELOW_INFINITY,
+    FINITE_NOT_NEGATIVE,
+    FINITE_POSITIVE,
+    POSITIVE,
+    Loss,
+    ParameterSpec,
+)
 from multiloss._core.terms import Term, parabolic
+from multiloss._losses.absolute import MAE
 from multiloss._losses.numerics import (
     expm1,
     expm1_ratio,
@@ -14,6 +23,7 @@ from multiloss._losses.numerics import (
     log1p_square,
     split_far,
     sqrt_of,
+    where_parameter,
 )
 from multiloss._losses.options import with_options
 from multiloss._losses.variants import special_case
@@ -107,30 +117,38 @@ def huber(
     return evaluate(HUBER, prediction, target, delta, **options)
 
 
-# c = r / β clipped to [-1, 1]
+# c = r / β clipped to [-1, 1], and the sign of r where β = 0
 #
 # value = that of Huber, divided by β  =  c (r - β c/2)
 # slope = c
+#
+# The number 0 is the absolute error; an array may hold some.
 def _smooth_l1(xp: Namespace, prediction: Array, target: Array, beta: Parameter) -> Array:
-    residual = prediction - target
-    clipped = xp.clip(residual / beta, -1.0, 1.0)
-    return clipped * (residual - 0.5 * beta * clipped)
+    clipped = _smooth_l1_slope(xp, prediction, target, beta)
+    return clipped * (prediction - target - 0.5 * beta * clipped)
 
 
 def _smooth_l1_slope(xp: Namespace, prediction: Array, target: Array, beta: Parameter) -> Array:
-    return xp.clip((prediction - target) / beta, -1.0, 1.0)
+    residual = prediction - target
+    if isinstance(beta, float):
+        return xp.clip(residual / beta, -1.0, 1.0)
+    is_zero = beta == 0
+    clipped = xp.clip(residual / xp.where(is_zero, 1.0, beta), -1.0, 1.0)
+    return xp.where(is_zero, xp.sign(residual), clipped)
 
 
 def _smooth_l1_curvature(xp: Namespace, prediction: Array, target: Array, beta: Parameter) -> Array:
-    return _huber_curvature(xp, prediction, target, beta) / beta
+    is_square = _huber_curvature(xp, prediction, target, beta)
+    return is_square / where_parameter(xp, beta == 0, math.inf, beta)
 
 
 SMOOTH_L1 = Loss(
     "smooth_l1",
     (Term(_smooth_l1, _smooth_l1_slope, curvature=_smooth_l1_curvature),),
-    parameters=(ParameterSpec("beta", FINITE_POSITIVE),),
+    parameters=(ParameterSpec("beta", FINITE_NOT_NEGATIVE),),
     kernel="smooth_l1",
 )
+_OF_BETAS = ((0.0, replace(MAE, name="smooth_l1", options=("beta", *OPTION_NAMES))),)
 
 
 @with_options
@@ -149,8 +167,8 @@ def smooth_l1(
     prediction, target : array
         As for :func:`mse`, real.
     beta : float or array, default 1.0
-        Where the square ends, positive, in the unit of the prediction; an array gives NaN
-        elsewhere.
+        Where the square ends, in the unit of the prediction, zero or positive: 0 gives :func:`mae`.
+        An array gives NaN elsewhere.
     **options
         Those of :func:`mse` but for ``half``.
 
@@ -162,16 +180,17 @@ def smooth_l1(
     Raises
     ------
     ValueError, TypeError
-        As :func:`mse`, if numbers are complex, and if ``beta`` is a number that is not positive or
+        As :func:`mse`, if numbers are complex, and if ``beta`` is a number that is negative or
         infinite.
 
     Notes
     -----
-    Differentiable everywhere; the second derivative jumps where \|r\| is beta.
+    Differentiable everywhere but for ``beta=0``, whose gradient is 0 at a perfect prediction; the
+    second derivative jumps where \|r\| is beta.
 
     Same definition: ``torch.nn.functional.smooth_l1_loss``.
 
-    It is :func:`huber` divided by its parameter. PyTorch takes ``beta=0`` for :func:`mae`.
+    It is :func:`huber` divided by its parameter.
 
     Examples
     --------
@@ -179,6 +198,9 @@ def smooth_l1(
     >>> ml.smooth_l1([1.0, 3.0], [0.0, 0.0], beta=2.0)
     np.float64(1.125)
     """
+    special = special_case(_OF_BETAS, beta)
+    if special is not None:
+        return evaluate(special, prediction, target, **options)
     return evaluate(SMOOTH_L1, prediction, target, beta, **options)
 
 
