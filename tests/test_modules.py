@@ -9,7 +9,7 @@ from torch.nn.modules.loss import _Loss
 
 import multiloss as ml
 from losses import FUNCTIONS, made
-from multiloss.torch import MSELoss, RegressionLoss, SSELoss
+from multiloss.torch import Loss, MSELoss, SSELoss
 
 NEEDS = "engines"
 
@@ -17,7 +17,7 @@ PREDICTION, TARGET = torch.tensor([0.5, 3.0]), torch.tensor([1.0, 1.0])
 
 
 def test_they_are_losses_of_pytorch() -> None:
-    for module in (MSELoss(), SSELoss(), RegressionLoss(ml.huber)):
+    for module in (MSELoss(), SSELoss(), Loss(ml.huber)):
         assert isinstance(module, _Loss)
     assert isinstance(MSELoss(), torch.nn.MSELoss)
     assert not isinstance(SSELoss(), torch.nn.MSELoss)
@@ -26,9 +26,9 @@ def test_they_are_losses_of_pytorch() -> None:
 MODULES: dict[str, Any] = {
     "mse": MSELoss,
     "sse": SSELoss,
-    "huber": lambda: RegressionLoss(ml.huber),
-    "minkowski": lambda: RegressionLoss(ml.minkowski, p=3.0),
-    "made": lambda: RegressionLoss(made),
+    "huber": lambda: Loss(ml.huber),
+    "minkowski": lambda: Loss(ml.minkowski, p=3.0),
+    "made": lambda: Loss(made),
 }
 
 
@@ -46,16 +46,16 @@ def test_reduction_is_read_at_each_call(make: Any) -> None:
 
 
 def test_default_reduction_is_that_of_the_loss() -> None:
-    assert RegressionLoss(ml.huber).reduction == "mean"
-    assert RegressionLoss(ml.minkowski).reduction == "sum"
-    assert RegressionLoss(ml.huber, reduction="none").reduction == "none"
+    assert Loss(ml.huber).reduction == "mean"
+    assert Loss(ml.minkowski).reduction == "sum"
+    assert Loss(ml.huber, reduction="none").reduction == "none"
     with pytest.raises(ValueError, match="reduction='average' is unknown"):
-        RegressionLoss(ml.huber, reduction="average")
+        Loss(ml.huber, reduction="average")
 
 
 @pytest.mark.parametrize("loss", [ml.sse, ml.wmape, ml.cosine_distance])
 def test_loss_without_a_reduction(loss: Any) -> None:
-    module = RegressionLoss(loss)
+    module = Loss(loss)
     assert module.reduction is None
     torch.testing.assert_close(module(PREDICTION, TARGET), loss(PREDICTION, TARGET))
     # Set by others, it must not be ignored.
@@ -69,15 +69,15 @@ def positional(prediction: Any, target: Any, delta: float = 1.0, reduction: str 
 
 
 def test_any_function_of_prediction_and_target() -> None:
-    module = RegressionLoss(positional, delta=0.5)
+    module = Loss(positional, delta=0.5)
     assert module.reduction == "mean"
     torch.testing.assert_close(module(PREDICTION, TARGET), ml.huber(PREDICTION, TARGET, delta=0.5))
-    module = RegressionLoss(loss=torch.nn.functional.huber_loss, delta=0.5, reduction="sum")
+    module = Loss(loss=torch.nn.functional.huber_loss, delta=0.5, reduction="sum")
     assert module(PREDICTION, TARGET).item() == pytest.approx(0.125 + 0.875)
     with pytest.raises(TypeError, match="positional has no option beta; did you mean delta"):
-        RegressionLoss(positional, beta=0.5)
+        Loss(positional, beta=0.5)
     # One without a signature cannot be asked.
-    module = RegressionLoss(torch.dist, p=2.0)
+    module = Loss(torch.dist, p=2.0)
     assert module.reduction is None
     torch.testing.assert_close(module(PREDICTION, TARGET), torch.dist(PREDICTION, TARGET))
 
@@ -88,17 +88,17 @@ def untold(prediction: Any, target: Any, **options: Any) -> Any:
 
 def test_options_are_checked_when_the_module_is_made() -> None:
     with pytest.raises(TypeError, match=r"huber has no option delt; did you mean delta\? It has "):
-        RegressionLoss(ml.huber, delt=1.0)
+        Loss(ml.huber, delt=1.0)
     with pytest.raises(
         TypeError, match=r"mse has no option mask; did you mean where\? It has half, wei"
     ):
-        RegressionLoss(ml.mse, mask=TARGET)
+        Loss(ml.mse, mask=TARGET)
     with pytest.raises(TypeError, match="cubic has no option delta; it has scale, weight"):
-        RegressionLoss(made, delta=1.0)
+        Loss(made, delta=1.0)
     with pytest.raises(TypeError, match=r"gaussian_nll needs variance; pass variance= to .*full"):
-        RegressionLoss(ml.gaussian_nll)
+        Loss(ml.gaussian_nll)
     # A function that does not tell its options takes what it takes.
-    module = RegressionLoss(untold, delta=0.5)
+    module = Loss(untold, delta=0.5)
     torch.testing.assert_close(module(PREDICTION, TARGET), ml.huber(PREDICTION, TARGET, delta=0.5))
 
 
@@ -109,7 +109,7 @@ def test_tensor_with_the_name_of_an_attribute(name: str, wrap: Any) -> None:
     exec(f"def square(xp, y, t, {name}=1.0): return (y - t) ** 2", namespace)  # noqa: S102  a name
     loss = ml.make_loss(namespace["square"])
     with pytest.raises(TypeError, match=f"cannot hold a tensor named {name}, the name of "):
-        RegressionLoss(loss, **{name: wrap(1.0)})
+        Loss(loss, **{name: wrap(1.0)})
 
 
 @pytest.mark.parametrize("name", ["huber", "made"])
@@ -124,7 +124,7 @@ def test_every_public_loss_can_be_a_module() -> None:
     for name in {name.partition("-")[0] for name in FUNCTIONS}:
         needed = {"gaussian_nll": {"variance": 1.0}}.get(name, {})
         loss = getattr(ml, name)
-        module = RegressionLoss(loss, **needed)
+        module = Loss(loss, **needed)
         torch.testing.assert_close(
             module(TARGET + 0.5, TARGET), loss(TARGET + 0.5, TARGET, **needed)
         )

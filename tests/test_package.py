@@ -63,6 +63,7 @@ MAY_NAME_ENGINES = {
     "_engines/torch_node.py",
     "_engines/torch_private.py",
     "_engines/torch_wide.py",
+    "_module.py",
     "_planning/operands.py",
     "testing.py",
     "torch.py",
@@ -82,6 +83,7 @@ LAYERS = (
     "_registry",
     "_written",
     "_value",
+    "_module",
     "",
     "__main__",
 )

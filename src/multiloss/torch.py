@@ -1,4 +1,9 @@
-"""The losses as ``torch.nn.Module``, to stand where ``torch.nn.MSELoss`` stands."""
+"""The losses as ``torch.nn.Module``, named as those of ``torch.nn`` and in their place.
+
+``import multiloss.torch as nn`` in a training script changes no other line. Each is a subclass of
+the module of its name and keeps its constructor, its attributes and the order of its arguments;
+``forward`` takes ``weight`` and ``where`` too. What differs is in docs/torch.md.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,22 +12,43 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 from torch.nn import Parameter
-from torch.nn.modules.loss import _Loss
 
+from multiloss._losses.absolute import mae
+from multiloss._losses.binary import binary_cross_entropy
+from multiloss._losses.categorical import cross_entropy
+from multiloss._losses.custom import make_loss
+from multiloss._losses.likelihood import gaussian_nll, poisson_nll
+from multiloss._losses.robust import huber, smooth_l1
 from multiloss._losses.squared import mse
+from multiloss._module import Module, aligned, all_true, shown
 from multiloss._planning.options import REQUIRED, checked_reduction, keywords_of, no_such_option
-from multiloss._typing import Operand
+from multiloss._typing import Array, Namespace, Operand
+from multiloss._value import get
 
-__all__ = ["MSELoss", "RegressionLoss", "SSELoss"]
+__all__ = [
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "GaussianNLLLoss",
+    "HuberLoss",
+    "KLDivLoss",
+    "L1Loss",
+    "Loss",
+    "MSELoss",
+    "PoissonNLLLoss",
+    "SSELoss",
+    "SmoothL1Loss",
+]
 
 
-class RegressionLoss(_Loss):
+class Loss(Module):
     """Any loss as a module, with parameters that may be learned.
 
     Parameters
     ----------
-    loss : callable
-        A loss of this package, or of :func:`multiloss.make_loss`.
+    loss : callable or str
+        A loss of this package, one of :func:`multiloss.make_loss` or :func:`multiloss.get`, or what
+        the last takes: ``"0.5 * mse + 0.5 * mae"``.
     **options
         Its parameters and options. A ``torch.nn.Parameter`` becomes one of the module, and any
         other tensor a buffer, which moves with it to another device.
@@ -47,21 +73,23 @@ class RegressionLoss(_Loss):
     --------
     >>> import torch
     >>> import multiloss as ml
-    >>> from multiloss.torch import RegressionLoss
-    >>> loss = RegressionLoss(ml.huber, delta=0.5, reduction="sum")
+    >>> from multiloss.torch import Loss
+    >>> loss = Loss(ml.huber, delta=0.5, reduction="sum")
     >>> loss(torch.tensor([0.5, 3.0]), torch.tensor([1.0, 1.0]))
     tensor(1.)
-    >>> loss = RegressionLoss(ml.barron, alpha=torch.nn.Parameter(torch.tensor(1.0)))
+    >>> loss = Loss(ml.barron, alpha=torch.nn.Parameter(torch.tensor(1.0)))
     >>> [name for name, _ in loss.named_parameters()]
     ['alpha']
     """
 
-    reduction: Any  # a string in PyTorch's losses, which all have the option
+    loss: Callable[..., Any]  # type: ignore[misc]  # of the instance, here
 
-    def __init__(self, loss: Callable[..., Any], **options: Any) -> None:
+    def __init__(self, loss: Callable[..., Any] | str, **options: Any) -> None:
         super().__init__()
+        if isinstance(loss, str):
+            loss = get(loss)
         if not callable(loss):
-            raise TypeError(f"RegressionLoss takes a loss such as multiloss.huber, got {loss!r}")
+            raise TypeError(f"Loss takes a loss such as multiloss.huber, got {loss!r}")
         self.loss = loss
         self._name = str(getattr(loss, "__name__", repr(loss)))
         self.reduction = self._take_reduction(options)
@@ -71,7 +99,7 @@ class RegressionLoss(_Loss):
         for name, value in tensors.items():
             if hasattr(self, name):
                 raise TypeError(
-                    f"RegressionLoss cannot hold a tensor named {name}, the name of an attribute "
+                    f"Loss cannot hold a tensor named {name}, the name of an attribute "
                     "that it has; rename the parameter, or pass it to forward()"
                 )
             if isinstance(value, Parameter):
@@ -92,81 +120,41 @@ class RegressionLoss(_Loss):
         ]
         if missing:
             raise TypeError(
-                f"{self._name} needs {missing[0]}; pass {missing[0]}= to RegressionLoss. It has "
+                f"{self._name} needs {missing[0]}; pass {missing[0]}= to Loss. It has "
                 f"{', '.join(keywords)}"
             )
         if "reduction" not in keywords:
             return None
         return checked_reduction(options.pop("reduction", keywords["reduction"]))
 
-    def forward(self, prediction: Tensor, target: Operand, **options: Any) -> Tensor:
+    def forward(
+        self,
+        input: Tensor,  # noqa: A002  PyTorch's name
+        target: Operand,
+        **options: Any,
+    ) -> Tensor:
         """Return the loss."""
         chosen = {**self._options, **{name: getattr(self, name) for name in self._tensors}}
         if self.reduction is not None:
             chosen["reduction"] = self.reduction
-        result: Tensor = self.loss(prediction, target, **{**chosen, **options})
+        result: Tensor = self.loss(input, target, **{**chosen, **options})
         return result
 
     def extra_repr(self) -> str:
         """Return the loss and its options, for the representation of the module."""
-        options = dict(self._options)
+        options = {**self._options, **{name: getattr(self, name) for name in self._tensors}}
         if self.reduction is not None:
             options["reduction"] = self.reduction
-        return ", ".join([self._name, *(f"{key}={value}" for key, value in options.items())])
+        return ", ".join([self._name, *(f"{key}={shown(each)}" for key, each in options.items())])
 
 
-class _SquaredErrorLoss(_Loss):
-    """A loss with PyTorch's constructor, whose ``forward`` also takes weights and a mask.
-
-    A subclass names the function it evaluates.
-    """
-
-    loss: ClassVar[Callable[..., Any]]
-
-    def __init__(
-        self,
-        size_average: bool | None = None,  # noqa: FBT001  the signature is PyTorch's
-        reduce: bool | None = None,  # noqa: FBT001  ditto
-        reduction: str = "mean",
-    ) -> None:
-        # PyTorch turns its two deprecated arguments into ``reduction``, with a warning.
-        super().__init__(size_average, reduce, reduction)
-        checked_reduction(self.reduction)
-
-    def forward(
-        self,
-        prediction: Tensor,
-        target: Operand,
-        *,
-        weight: Operand | None = None,
-        where: Operand | None = None,
-    ) -> Tensor:
-        """Return the loss; see :func:`multiloss.mse` for the arguments."""
-        result: Tensor = self.loss(
-            prediction, target, weight=weight, where=where, reduction=self.reduction
-        )
-        return result
-
-
-class MSELoss(_SquaredErrorLoss, torch.nn.MSELoss):
+class MSELoss(Module, torch.nn.MSELoss):
     """Mean squared error, (1/n) Σ (y − t)², as :func:`multiloss.mse` defines it.
 
     Parameters
     ----------
-    size_average, reduce : bool, optional
-        PyTorch's deprecated arguments for a reduction.
-    reduction : {"mean", "sum", "none"}, default "mean"
-        What becomes of the squared errors of the elements.
-
-    Raises
-    ------
-    ValueError
-        If there is no such reduction.
-
-    Notes
-    -----
-    A subclass of ``torch.nn.MSELoss``, which raises where shapes differ instead of broadcasting
-    with a warning, and computes in float32 what comes in 16 bits.
+    size_average, reduce, reduction
+        As of ``torch.nn.MSELoss``.
 
     Examples
     --------
@@ -180,7 +168,7 @@ class MSELoss(_SquaredErrorLoss, torch.nn.MSELoss):
     loss = staticmethod(mse)
 
 
-class SSELoss(_SquaredErrorLoss):
+class SSELoss(Module):
     """Half the sum of squared errors, ½ Σ (y − t)², as :func:`multiloss.sse` defines it.
 
     Parameters
@@ -189,11 +177,6 @@ class SSELoss(_SquaredErrorLoss):
         PyTorch's deprecated arguments for a reduction.
     reduction : {"sum", "mean", "none"}, default "sum"
         What becomes of the halved squared errors of the elements.
-
-    Raises
-    ------
-    ValueError
-        If there is no such reduction.
 
     Notes
     -----
@@ -216,3 +199,327 @@ class SSELoss(_SquaredErrorLoss):
         reduction: str = "sum",
     ) -> None:
         super().__init__(size_average, reduce, reduction)
+
+
+class L1Loss(Module, torch.nn.L1Loss):
+    """Mean absolute error, as :func:`multiloss.mae` defines it.
+
+    Parameters
+    ----------
+    size_average, reduce, reduction
+        As of ``torch.nn.L1Loss``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from multiloss.torch import L1Loss
+    >>> L1Loss()(torch.tensor([0.5, 3.0]), torch.tensor([1.0, 1.0]))
+    tensor(1.2500)
+    """
+
+    loss = staticmethod(mae)
+
+
+class SmoothL1Loss(Module, torch.nn.SmoothL1Loss):
+    """Smooth L1 loss, as :func:`multiloss.smooth_l1` defines it.
+
+    Parameters
+    ----------
+    size_average, reduce, reduction, beta
+        As of ``torch.nn.SmoothL1Loss``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from multiloss.torch import SmoothL1Loss
+    >>> SmoothL1Loss(beta=2.0)(torch.tensor([1.0, 3.0]), torch.zeros(2))
+    tensor(1.1250)
+    """
+
+    loss = staticmethod(smooth_l1)
+    attributes = ("beta",)
+
+
+class HuberLoss(Module, torch.nn.HuberLoss):
+    """Huber loss, as :func:`multiloss.huber` defines it.
+
+    Parameters
+    ----------
+    reduction, delta
+        As of ``torch.nn.HuberLoss``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from multiloss.torch import HuberLoss
+    >>> HuberLoss(delta=0.5)
+    HuberLoss(delta=0.5, reduction='mean')
+    >>> HuberLoss("sum", 0.5)(torch.tensor([0.5, 3.0]), torch.tensor([1.0, 1.0]))
+    tensor(1.)
+    """
+
+    loss = staticmethod(huber)
+    attributes = ("delta",)
+
+
+class GaussianNLLLoss(Module, torch.nn.GaussianNLLLoss):
+    """Negative log-likelihood of normal distributions, as :func:`multiloss.gaussian_nll` has it.
+
+    Parameters
+    ----------
+    full, eps, reduction
+        As of ``torch.nn.GaussianNLLLoss``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from multiloss.torch import GaussianNLLLoss
+    >>> GaussianNLLLoss()(torch.tensor([1.0, 3.0]), torch.zeros(2), torch.ones(2))
+    tensor(2.5000)
+    """
+
+    loss = staticmethod(gaussian_nll)
+    attributes = ("full", "eps")
+
+    def forward(  # type: ignore[override]  # the variance is one argument more, as in PyTorch
+        self,
+        input: Tensor,  # noqa: A002  PyTorch's name
+        target: Operand,
+        var: Any,
+        *,
+        weight: Operand | None = None,
+        where: Operand | None = None,
+    ) -> Tensor:
+        """Return the loss; ``var`` may lack the last axis, or have size 1 there."""
+        if isinstance(var, Tensor) and 0 < var.ndim == input.ndim - 1:
+            var = var[..., None]
+        options = {"variance": var, "full": self.full, "eps": self.eps, "weight": weight}
+        result: Tensor = self.loss(input, target, where=where, reduction=self.reduction, **options)
+        return result
+
+
+class PoissonNLLLoss(Module, torch.nn.PoissonNLLLoss):
+    """Negative log-likelihood of counts, as :func:`multiloss.poisson_nll` defines it.
+
+    Parameters
+    ----------
+    log_input, full, size_average, eps, reduce, reduction
+        As of ``torch.nn.PoissonNLLLoss``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from multiloss.torch import PoissonNLLLoss
+    >>> PoissonNLLLoss()(torch.tensor([0.0]), torch.tensor([3.0]))
+    tensor(1.)
+    """
+
+    loss = staticmethod(poisson_nll)
+    attributes = ("log_input", "full", "eps")
+
+    def forward(
+        self,
+        log_input: Tensor,
+        target: Operand,
+        *,
+        weight: Operand | None = None,
+        where: Operand | None = None,
+    ) -> Tensor:
+        """Return the loss."""
+        return super().forward(log_input, target, weight=weight, where=where)
+
+
+class CrossEntropyLoss(Module, torch.nn.CrossEntropyLoss):
+    """Cross-entropy of scores along the axis 1, as :func:`multiloss.cross_entropy` defines it.
+
+    Parameters
+    ----------
+    weight, size_average, ignore_index, reduce, reduction, label_smoothing
+        As of ``torch.nn.CrossEntropyLoss``: ``weight`` has one number for each class. That of
+        ``forward`` has one for each vector.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from multiloss.torch import CrossEntropyLoss
+    >>> scores = torch.tensor([[2.0, 0.0], [0.0, 1.0], [9.0, 9.0]])
+    >>> CrossEntropyLoss()(scores, torch.tensor([0, 0, -100]))
+    tensor(0.7201)
+    """
+
+    loss = staticmethod(cross_entropy)
+    attributes = ("label_smoothing",)
+
+    def forward(
+        self,
+        input: Tensor,  # noqa: A002  PyTorch's name
+        target: Any,
+        *,
+        weight: Operand | None = None,
+        where: Operand | None = None,
+    ) -> Tensor:
+        """Return the loss of labels, or of probabilities in the shape of the scores."""
+        if not target.is_floating_point():
+            is_label = target != self.ignore_index
+            if where is not None:
+                where = is_label & torch.as_tensor(where, device=is_label.device)
+            elif not all_true(is_label):
+                where = is_label
+        result: Tensor = self.loss(
+            input,
+            target,
+            class_axis=1 if input.ndim > 1 else 0,
+            class_weight=self.weight,
+            label_smoothing=self.label_smoothing,
+            weight=weight,
+            where=where,
+            reduction=self.reduction,
+        )
+        return result
+
+
+class _TwoClasses(Module):
+    """The forward of losses of two classes, whose attribute ``weight`` multiplies the losses."""
+
+    loss = staticmethod(binary_cross_entropy)
+    from_logits: ClassVar[bool]
+    weight: Tensor | None
+
+    def forward(
+        self,
+        input: Tensor,  # noqa: A002  PyTorch's name
+        target: Operand,
+        *,
+        weight: Operand | None = None,
+        where: Operand | None = None,
+    ) -> Tensor:
+        """Return the loss."""
+        options: dict[str, Any] = {"from_logits": self.from_logits, "where": where}
+        positive_weight = getattr(self, "pos_weight", None)
+        if positive_weight is not None:
+            options["positive_weight"] = aligned(positive_weight, input)
+        reduction, weights = self.reduction, weight
+        if self.weight is not None:
+            factor = aligned(self.weight, input)
+            weights = factor if weight is None else factor * weight
+        is_mean_of_products = self.weight is not None and reduction == "mean"
+        result: Tensor = self.loss(
+            input,
+            target,
+            weight=weights,
+            reduction="sum" if is_mean_of_products else reduction,
+            **options,
+        )
+        if is_mean_of_products:
+            # By the weights of the call, not by those of the module.
+            result = result / mae(
+                torch.ones_like(input), 0.0, weight=weight, where=where, reduction="sum"
+            )
+        return result
+
+
+class BCEWithLogitsLoss(_TwoClasses, torch.nn.BCEWithLogitsLoss):
+    """Cross-entropy of two classes, as :func:`multiloss.binary_cross_entropy` defines it.
+
+    Parameters
+    ----------
+    weight, size_average, reduce, reduction, pos_weight
+        As of ``torch.nn.BCEWithLogitsLoss``: ``weight`` multiplies the losses of the elements,
+        whose mean divides by their number, or by the sum of the weights of ``forward``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from multiloss.torch import BCEWithLogitsLoss
+    >>> BCEWithLogitsLoss()(torch.tensor([0.0, 2.0]), torch.tensor([0.0, 1.0]))
+    tensor(0.4100)
+    """
+
+    from_logits = True
+
+
+class BCELoss(_TwoClasses, torch.nn.BCELoss):
+    """The same of probabilities.
+
+    Parameters
+    ----------
+    weight, size_average, reduce, reduction
+        As of ``torch.nn.BCELoss``; see :class:`BCEWithLogitsLoss`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from multiloss.torch import BCELoss
+    >>> BCELoss()(torch.tensor([0.5, 0.25]), torch.tensor([0.0, 1.0]))
+    tensor(1.0397)
+    """
+
+    from_logits = False
+
+
+# value = t (log t - y), where 0 log(0) is 0
+# slope = -t
+def kl_divergence_of_logarithms(xp: Namespace, prediction: Array, target: Array) -> Array:
+    """Return the terms of the divergence, of the logarithms of probabilities."""
+    nothing = target == 0
+    terms = target * (xp.log(xp.where(nothing, 1.0, target)) - prediction)
+    return xp.where(nothing, 0.0, terms)
+
+
+def _negative_target(xp: Namespace, prediction: Array, target: Array) -> Array:  # noqa: ARG001
+    return -target
+
+
+# value = exp(t) (t - y)
+# slope = -exp(t)
+def kl_divergence_of_two_logarithms(xp: Namespace, prediction: Array, target: Array) -> Array:
+    """Return the same for a target that holds logarithms too."""
+    return xp.exp(target) * (target - prediction)
+
+
+def _negative_exponential(xp: Namespace, prediction: Array, target: Array) -> Array:  # noqa: ARG001
+    return -xp.exp(target)
+
+
+class KLDivLoss(Module, torch.nn.KLDivLoss):
+    """Kullback–Leibler divergence of the logarithms of probabilities, element by element.
+
+    Parameters
+    ----------
+    size_average, reduce, reduction, log_target
+        As of ``torch.nn.KLDivLoss``. ``"batchmean"`` divides the sum by the size of the first axis;
+        ``"mean"`` divides it by the number of elements, as PyTorch does. The divergence of vectors
+        of scores is ``Loss("kl_divergence")``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from multiloss.torch import KLDivLoss
+    >>> logarithms, target = torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[0.0, 1.0]])
+    >>> KLDivLoss(reduction="batchmean")(logarithms, target)
+    tensor(0.6931)
+    """
+
+    losses = (
+        make_loss(kl_divergence_of_logarithms, _negative_target),
+        make_loss(kl_divergence_of_two_logarithms, _negative_exponential),
+    )
+
+    def forward(
+        self,
+        input: Tensor,  # noqa: A002  PyTorch's name
+        target: Operand,
+        *,
+        weight: Operand | None = None,
+        where: Operand | None = None,
+    ) -> Tensor:
+        """Return the loss."""
+        is_of_batch = self.reduction == "batchmean"
+        result: Tensor = self.losses[self.log_target](
+            input,
+            target,
+            weight=weight,
+            where=where,
+            reduction="sum" if is_of_batch else self.reduction,
+        )
+        return result / input.shape[0] if is_of_batch else result
