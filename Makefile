@@ -1,5 +1,6 @@
-# Three virtual environments, all made here: .venv has every engine, .venv-minimal none but NumPy, both
-# pinned by constraints.txt, and .venv-lowest the lowest versions, by constraints-lowest.txt. The package
+# Four virtual environments, all made here: .venv has every engine, .venv-minimal none but NumPy, both
+# pinned by constraints.txt, .venv-lowest the lowest versions, by constraints-lowest.txt, and
+# .venv-frameworks what trains models, by constraints-frameworks.txt. The package
 # is installed into them as a built wheel, so that the tests run against what ships and never against src/.
 
 PYTHON ?= python3
@@ -8,6 +9,8 @@ SOURCES := $(shell find src -name '*.py') src/multiloss/py.typed pyproject.toml 
 # What pyproject.toml promises.
 LOWEST := $(shell grep -oE '(array-api-compat|jax|numpy|torch)>=[0-9.]+' pyproject.toml | sed 's/>=/==/')
 SHOW := .venv/bin/python -m multiloss show
+# Their own warnings are theirs.
+TRAIN := .venv-frameworks/bin/python -m pytest --engines frameworks -W default --disable-warnings
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint
 
 .DEFAULT_GOAL := help
@@ -29,8 +32,13 @@ test-quick: .venv/wheel ## the tests without the slow ones (1 to 2 minutes)
 	.venv/bin/python -m pytest --numprocesses 2 -m "not slow and not exhaustive"
 
 .PHONY: test-all
-test-all: test test-lowest ## all of that in every setting, and with the lowest versions
+test-all: test test-lowest test-frameworks ## all of that in every setting, and with the lowest versions
 	.venv/bin/python -m pytest --numprocesses 2 -m exhaustive
+
+.PHONY: test-frameworks
+test-frameworks: .venv-frameworks/wheel ## training runs of the frameworks that call losses (3 minutes)
+	KERAS_BACKEND=torch $(TRAIN) tests/frameworks
+	KERAS_BACKEND=jax $(TRAIN) tests/frameworks/test_keras.py
 
 .PHONY: test-lowest
 test-lowest: .venv-lowest/wheel ## the tests with the lowest versions that pyproject.toml promises
@@ -92,19 +100,25 @@ lock: ## pin the newest versions that fit, torch excepted, and those that fit th
 	.venv-lock/bin/python -m pip install --quiet pip==$(PIP_VERSION)
 	.venv-lock/bin/python -m pip install --quiet --group test $(LOWEST)
 	.venv-lock/bin/python -m pip freeze | grep -v ^nvidia- | sed 's/+cpu$$//' > constraints-lowest.txt
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet pip==$(PIP_VERSION)
+	.venv-lock/bin/python -m pip install --quiet --group frameworks array-api-compat torch==2.13.0
+	.venv-lock/bin/python -m pip freeze | grep -v ^nvidia- | sed 's/+cpu$$//' > constraints-frameworks.txt
 	rm -rf .venv-lock
 
 .PHONY: clean
 clean: ## remove the environments and caches
-	rm -rf .venv .venv-minimal .venv-lowest .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-minimal .venv-lowest .venv-frameworks .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/dependencies: GROUP := dev
 .venv-minimal/dependencies: GROUP := minimal-test
 .venv-lowest/dependencies: GROUP := test
+.venv-frameworks/dependencies: GROUP := frameworks
 .venv/dependencies .venv-minimal/dependencies: VERSIONS := constraints.txt
 .venv-lowest/dependencies: VERSIONS := constraints-lowest.txt
+.venv-frameworks/dependencies: VERSIONS := constraints-frameworks.txt
 
-%/dependencies: constraints.txt constraints-lowest.txt pyproject.toml
+%/dependencies: constraints.txt constraints-lowest.txt constraints-frameworks.txt pyproject.toml
 	test -d $* || $(PYTHON) -m venv $*
 	$*/bin/python $(PIP_INSTALL) $(VERSIONS) pip==$(PIP_VERSION)
 	$*/bin/python $(PIP_INSTALL) $(VERSIONS) --group $(GROUP) array-api-compat numpy

@@ -9,13 +9,15 @@ from build import difference
 from engines import CUDA_ENGINES, ENGINES, NUMPY_ENGINES, TUNED_ENGINES, Library
 
 # What a test file needs beside the run-time dependencies stands in it, since it is imported before
-# its marks are read: NEEDS = "engines", or "peers" for other packages to compare with or to draw.
+# its marks are read: NEEDS = "engines", "peers" for other packages to compare with or to draw, or
+# "frameworks" for those that train models.
 _NEEDS = re.compile(r'^NEEDS = "(\w+)"$', re.MULTILINE)
 _IGNORED: dict[str, tuple[str, ...]] = {
-    "all": (),
-    "alone": ("peers",),
-    "numpy": ("peers", "engines"),
-    "cuda": ("peers",),
+    "all": ("frameworks",),
+    "alone": ("frameworks", "peers"),
+    "numpy": ("engines", "frameworks", "peers"),
+    "cuda": ("frameworks", "peers"),
+    "frameworks": (),
 }
 
 
@@ -25,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=tuple(_IGNORED),
         default="all",
         help="alone: without their peers; numpy: only what needs no more than the package itself; "
-        "cuda: the laws, on an accelerator",
+        "cuda: the laws, on an accelerator; frameworks: training runs too",
     )
 
 

@@ -64,6 +64,7 @@ MAY_NAME_ENGINES = {
     "_engines/torch_private.py",
     "_engines/torch_wide.py",
     "_module.py",
+    "keras.py",
     "_planning/operands.py",
     "testing.py",
     "torch.py",
@@ -83,10 +84,15 @@ LAYERS = (
     "_registry",
     "_written",
     "_value",
+    "_adapter",
     "_module",
     "",
     "__main__",
 )
+
+
+# What users import by name beside the package itself.
+PUBLIC = {"boosting", "keras", "sklearn", "testing", "torch"}
 
 
 def module_of(file: str) -> str:
@@ -95,7 +101,7 @@ def module_of(file: str) -> str:
 
 def layer_of(file: str) -> int:
     name = module_of(file).partition(".")[0]
-    return LAYERS.index("" if name in {"testing", "torch"} else name)
+    return LAYERS.index("" if name in PUBLIC else name)
 
 
 def imports_of(file: str) -> set[str]:

@@ -1,0 +1,126 @@
+"""Objectives and metrics of XGBoost and LightGBM."""
+
+from typing import Any
+
+import numpy as np
+
+from multiloss._adapter import Adapted, weight_for
+from multiloss._gradient import gradient_and_hessian
+
+__all__ = ["metric", "objective"]
+
+
+def objective(loss: Any, *, instead: float = 1.0, **options: Any) -> Any:
+    """Return an objective of XGBoost and LightGBM: the gradient and the second derivative.
+
+    Parameters
+    ----------
+    loss : callable, str, dict or Loss
+        What :func:`multiloss.get` takes, with second derivatives: see
+        :func:`multiloss.gradient_and_hessian`.
+    instead : float, default 1.0
+        What stands in the place of a second derivative that is not positive, as that of ``mae``:
+        the libraries divide by it. LightGBM takes 1 for its own.
+    **options
+        The parameters of the loss.
+
+    Returns
+    -------
+    callable
+        For ``xgboost.train(obj=)``, for ``lightgbm.train({"objective": …})``, and for
+        ``objective=`` of the estimators of both. It adds up the losses, each times its weight. The
+        predictions are scores: the labels are 0 and 1 for the losses of two classes, and 0, 1, …
+        for :func:`multiloss.cross_entropy`.
+
+    Raises
+    ------
+    TypeError
+        If the loss has no second derivatives, and for a ``reduction``.
+
+    Notes
+    -----
+    The objective of XGBoost and LightGBM for squared errors is ``"sse"``, with the factor ½; that
+    of ``"mse"`` is twice as large, beside which a regularization counts half.
+
+    Examples
+    --------
+    >>> from multiloss.boosting import objective
+    >>> objective("huber", delta=2.0)([0.0, 0.0], [1.0, 5.0])
+    (array([1., 2.]), array([1., 1.]))
+    """
+    return _Objective(loss, options, float(instead))
+
+
+def metric(loss: Any, **options: Any) -> Any:
+    """Return a metric of XGBoost and LightGBM, of which less is better.
+
+    Parameters
+    ----------
+    loss : callable, str, dict or Loss
+        What :func:`multiloss.get` takes.
+    **options
+        Its parameters and options.
+
+    Returns
+    -------
+    callable
+        For ``custom_metric=`` of ``xgboost.train``, ``feval=`` of ``lightgbm.train``, and
+        ``eval_metric=`` of the estimators of both. Its name is that of the loss. With an objective
+        of this module the predictions are scores.
+
+    Examples
+    --------
+    >>> from multiloss.boosting import metric
+    >>> metric("pinball", q=0.9)([0.0, 2.0], [1.0, 0.0])
+    0.95
+    """
+    return _Metric(loss, options)
+
+
+class _Boosted(Adapted):
+    """A loss that tells apart how the libraries call it.
+
+    Their functions of training pass the predictions and the data, the estimators the truth and the
+    predictions. LightGBM counts the parameters, and passes weights and groups by position where
+    there are four; XGBoost passes weights by name.
+    """
+
+    def _read(self, first: Any, second: Any, others: tuple[Any, ...], weight: Any) -> Any:
+        if hasattr(second, "get_label"):
+            prediction, truth, weight = first, second.get_label(), second.get_weight()
+        else:
+            truth, prediction = first, second
+            weight = others[0] if others else weight
+        prediction, target = np.asarray(prediction), self.target(truth)
+        options = {"weight": weight_for(weight, target, is_vector=self.is_vector)}
+        return prediction, target, options
+
+
+class _Objective(_Boosted):
+    """What objective() returns."""
+
+    def __init__(self, loss: Any, options: dict[str, Any], instead: float) -> None:
+        if "reduction" in options:
+            raise TypeError("an objective adds up the losses; leave out reduction=")
+        super().__init__(loss, options)
+        self.instead = instead
+        self._both = gradient_and_hessian(self.value, instead=instead)
+        self._total = {"reduction": "sum"} if self.has_option("reduction") else {}
+
+    def __call__(
+        self, first: Any, second: Any, *others: Any, sample_weight: Any = None
+    ) -> tuple[Any, Any]:
+        prediction, target, options = self._read(first, second, others, sample_weight)
+        gradient, hessian = self._both(prediction, target, **options, **self._total)
+        return gradient, hessian
+
+
+class _Metric(_Boosted):
+    """What metric() returns."""
+
+    def __call__(self, first: Any, second: Any, *others: Any, sample_weight: Any = None) -> Any:
+        prediction, target, options = self._read(first, second, others, sample_weight)
+        value = float(self.value(prediction, target, **options))
+        if others or type(second).__module__.startswith("lightgbm"):
+            return self.__name__, value, False  # no, less is better
+        return (self.__name__, value) if hasattr(second, "get_label") else value
