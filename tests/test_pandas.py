@@ -35,3 +35,23 @@ def test_missing_values() -> None:
 def test_objects_are_not_numbers() -> None:
     with pytest.raises(TypeError, match=r"target has the dtype object.*convert it"):
         ml.mse(np.array([1.0, 2.0]), pd.Series([1, None], dtype=object))
+
+
+FRAME = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+
+
+@pytest.mark.parametrize("other", [FRAME[["b", "a"]], FRAME.iloc[::-1]], ids=["columns", "rows"])
+def test_labels_in_another_order(other: pd.DataFrame) -> None:
+    with pytest.raises(ValueError, match=r"\Aprediction and target have the same labels"):
+        ml.mse(FRAME, other)
+    assert ml.mse(FRAME, other.reindex_like(FRAME)) == 0.0
+    # (1 - 3)² and (2 - 4)², or (1 - 2)² and (3 - 4)²
+    by_position = 4.0 if list(other) == ["b", "a"] else 1.0
+    assert ml.mse(FRAME, other.to_numpy()) == by_position
+    with pytest.raises(ValueError, match=r"\Aprediction and where have the same labels"):
+        ml.mse(FRAME, 0.0, where=other > 0)
+
+
+def test_other_labels_are_paired_by_position() -> None:
+    assert ml.mse(FRAME["a"], pd.Series([1.0, 2.0], index=[7, 8])) == 0.0
+    assert ml.mse(FRAME["a"], FRAME["a"].set_axis(["x", "y"])) == 0.0

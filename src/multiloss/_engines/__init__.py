@@ -38,6 +38,9 @@ _TUNED_ENGINES = (("torch", "Tensor", _torch), ("jax", "Array", _jax))
 # The libraries of sparse arrays, which share no base class.
 _SPARSE = ("scipy.sparse.", "sparse.", "jax.experimental.sparse.", "cupyx.scipy.sparse.")
 
+# Of compressed arrays, which have a namespace whose results are expressions.
+_COMPRESSED = "blosc2."
+
 # Dynamo does not follow the search for the engine of host data, hence the types that come first.
 # Of the classes that come by, those of the engines themselves are added. All others may be made and
 # dropped, and this table would keep them alive.
@@ -85,8 +88,15 @@ def _find_other_engine(role: str, value: object) -> Engine:
         )
     from array_api_compat import array_namespace, is_array_api_obj
 
+    if f"{array_type.__module__}.".startswith(_COMPRESSED):
+        raise TypeError(f"{role} is a compressed array of blosc2; pass {role}[:]")
     if is_array_api_obj(value):
         namespace = array_namespace(value)
+        if not hasattr(namespace, "__array_api_version__"):
+            raise TypeError(
+                f"{role} is an array of {namespace.__name__}, which does not follow the array API "
+                f"standard yet; pass numpy.asarray({role})"
+            )
         return _engine_of_namespace.setdefault(namespace, GenericEngine(namespace))
     if is_list(value) or isinstance(value, tuple(NUMBERS)) or hasattr(array_type, "__array__"):
         return NUMPY

@@ -10,6 +10,7 @@ from multiloss._core.sums import count
 from multiloss._engines import Engine
 from multiloss._planning.classes import vectors_of
 from multiloss._planning.dtypes import gradient_dtype, real_counterpart, with_weight, working_dtype
+from multiloss._planning.labels import without_labels
 from multiloss._planning.operands import (
     EVERY_FLOAT,
     ROLES,
@@ -54,6 +55,7 @@ def planned(
         given["weight"] = weight
     if where is not None:
         given["where"] = where
+    given = without_labels(given)
     engine = common_engine(given)
     arrays, metadata = {}, {}
     for role, value in given.items():
