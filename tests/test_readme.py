@@ -20,7 +20,9 @@ MODULES = sorted(
 )
 
 
-@pytest.mark.parametrize("file", ["README.md", "docs/custom_loss.md", "docs/torch.md"])
+@pytest.mark.parametrize(
+    "file", ["README.md", "docs/custom_loss.md", "docs/explain.md", "docs/torch.md"]
+)
 def test_pages(file: str) -> None:
     text = (ROOT / file).read_text("utf-8").replace("```", "")
     examples = doctest.DocTestParser().get_doctest(text, {}, file, str(ROOT / file), 0)

@@ -3,6 +3,7 @@
 import json
 import math
 import pickle
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,14 @@ def test_a_name_is_a_loss(name: str) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["huber(delta=2.0)", {"name": "huber", "delta": 2.0}, {"name": "huber", "delta": 2}, HUBER],
-    ids=["text", "dict", "int", "loss"],
+    [
+        "huber(delta=2.0)",
+        {"name": "huber", "delta": 2.0},
+        {"name": "huber", "delta": 2},
+        HUBER,
+        partial(ml.huber, delta=2.0),
+    ],
+    ids=["text", "dict", "int", "loss", "partial"],
 )
 def test_what_is_one_loss(written: Any) -> None:
     assert ml.get(written) == HUBER

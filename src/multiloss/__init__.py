@@ -1,5 +1,6 @@
 """Losses, written once against the array API, for NumPy, PyTorch and JAX arrays."""
 
+from multiloss._explain import explain
 from multiloss._gradient import gradient_and_hessian, value_and_grad
 from multiloss._losses.absolute import (
     epsilon_insensitive,
@@ -62,6 +63,7 @@ __all__ = [
     "dice",
     "epsilon_insensitive",
     "expectile",
+    "explain",
     "focal",
     "gamma_deviance",
     "gaussian_nll",

@@ -6,6 +6,7 @@ from typing import Any
 NOT_LOSSES = {
     "Loss",
     "__version__",
+    "explain",
     "get",
     "gradient_and_hessian",
     "make_loss",

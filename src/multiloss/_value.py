@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
 
 from multiloss._call import definition_of, evaluate
@@ -191,6 +191,8 @@ def get(loss: Any, **options: Any) -> Loss:
         return Loss(_weighted(w, _named(n), {**given, **options}) for w, n, given in written)
     if isinstance(loss, Mapping):
         return _of_dict(loss, options)
+    if isinstance(loss, partial) and not loss.args:
+        return get(loss.func, **{**loss.keywords, **options})
     if not callable(loss):
         raise TypeError(
             f"get() takes the name of a loss, a loss, or a dictionary, got a {type(loss).__name__}"
