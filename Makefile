@@ -1,7 +1,7 @@
 # Four virtual environments, all made here: .venv has every engine, .venv-minimal none but NumPy, both
-# pinned by constraints.txt, .venv-lowest the lowest versions, by constraints-lowest.txt, and
-# .venv-frameworks what trains models, by constraints-frameworks.txt. The package
-# is installed into them as a built wheel, so that the tests run against what ships and never against src/.
+# pinned by constraints.txt; .venv-lowest has the lowest versions, by constraints-lowest.txt, and
+# .venv-frameworks what trains models, by constraints-frameworks.txt. The package is installed into
+# them as a built wheel, so that the tests run against what ships and never against src/.
 
 PYTHON ?= python3
 PIP_VERSION := 25.3
@@ -9,8 +9,8 @@ SOURCES := $(shell find src -name '*.py') src/multiloss/py.typed pyproject.toml 
 # What pyproject.toml promises.
 LOWEST := $(shell grep -oE '(array-api-compat|jax|numpy|torch)>=[0-9.]+' pyproject.toml | sed 's/>=/==/')
 SHOW := .venv/bin/python -m multiloss show
-# Their own warnings are theirs.
-TRAIN := .venv-frameworks/bin/python -m pytest --engines frameworks -W default --disable-warnings
+# Frameworks warn of what they deprecate; elsewhere a warning is an error.
+PYTEST_FRAMEWORKS := .venv-frameworks/bin/python -m pytest --engines frameworks -W default --disable-warnings
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --constraint
 
 .DEFAULT_GOAL := help
@@ -32,13 +32,13 @@ test-quick: .venv/wheel ## the tests without the slow ones (1 to 2 minutes)
 	.venv/bin/python -m pytest --numprocesses 2 -m "not slow and not exhaustive"
 
 .PHONY: test-all
-test-all: test test-lowest test-frameworks ## all of that in every setting, and with the lowest versions
+test-all: test test-lowest test-frameworks ## all tests: every setting, the lowest versions, the frameworks
 	.venv/bin/python -m pytest --numprocesses 2 -m exhaustive
 
 .PHONY: test-frameworks
 test-frameworks: .venv-frameworks/wheel ## training runs of the frameworks that call losses (3 minutes)
-	KERAS_BACKEND=torch $(TRAIN) tests/frameworks
-	KERAS_BACKEND=jax $(TRAIN) tests/frameworks/test_keras.py
+	KERAS_BACKEND=torch $(PYTEST_FRAMEWORKS) tests/frameworks
+	KERAS_BACKEND=jax $(PYTEST_FRAMEWORKS) tests/frameworks/test_keras.py
 
 .PHONY: test-lowest
 test-lowest: .venv-lowest/wheel ## the tests with the lowest versions that pyproject.toml promises

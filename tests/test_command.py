@@ -114,7 +114,7 @@ def test_every_loss_is_drawn(tmp_path: Path) -> None:
         (["huber(delta=x)"], "'huber(delta=x)' is no loss"),
         (["value_and_grad"], "there is no loss 'value_and_grad'; there are barron, "),
         (["gaussian_nll"], "gaussian_nll needs variance; write 'gaussian_nll(variance=1.0)'"),
-        (["huber(delta=-1)"], "delta=-1 is out of bounds; pass a positive number"),
+        (["huber(delta=-1)"], "delta=-1.0 is out of bounds; pass a positive number"),
         (["huber(beta=1)"], "huber has no option beta; did you mean delta? It has delta, weight"),
         ([f"huber(delta={'9' * 400})"], "delta is an integer beyond the largest float; pass a "),
         ([f"huber(delta={'(' * 5000}1{')' * 5000})"], "'huber(delta=...)))))))))))))' is no loss"),

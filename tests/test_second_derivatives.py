@@ -10,7 +10,7 @@ import pytest
 import class_losses
 import multiloss as ml
 from engines import Library
-from losses import LOSSES, elements, every, mp
+from losses import LOSSES, elements, every, made, mp
 from test_extremes import OF_RESIDUALS, residuals
 
 # No norms, not even that of the exponent 1.
@@ -151,15 +151,16 @@ def test_a_mask_keeps_nan_out(engine: Library) -> None:
     close(engine, hessian, [0.0, 1.0])
 
 
-# mpmath: tanh(1/2), and 1 / cosh(1/2)²; y = 3 lies beyond delta = 1
-@pytest.mark.parametrize(("instead", "expected"), [(None, 0.0), (1.0, 1.0), (0.25, 0.25)])
-def test_what_stands_on_straight_pieces(instead: float | None, expected: float) -> None:
-    both = ml.gradient_and_hessian(ml.huber, instead=instead)
+# w c and w [|r| <= 1], with r = 0.5 and 3, c = 0.5 and 1, w = 2 and 3. What replaces a zero is
+# multiplied by w too.
+@pytest.mark.parametrize(("nonpositive", "expected"), [(None, 0.0), (1.0, 1.0), (0.25, 0.25)])
+def test_what_stands_on_straight_pieces(nonpositive: float | None, expected: float) -> None:
+    both = ml.gradient_and_hessian(ml.huber, nonpositive=nonpositive)
     gradient, hessian = both([0.5, 3.0], [0.0, 0.0], reduction="sum", weight=[2.0, 3.0])
     np.testing.assert_array_equal(gradient, [1.0, 3.0])
     np.testing.assert_array_equal(hessian, [2.0, 3 * expected])
     # At a kink, as beside it.
-    of_kink = ml.gradient_and_hessian(ml.mae, instead=instead)
+    of_kink = ml.gradient_and_hessian(ml.mae, nonpositive=nonpositive)
     np.testing.assert_array_equal(of_kink([1.0], [1.0])[1], [expected])
 
 
@@ -167,16 +168,18 @@ def test_what_stands_where_a_loss_is_concave() -> None:
     # log(1 + z²/2) has (1 - z²/2) / (1 + z²/2)² = -1/9 at z = 2.
     _, hessian = ml.gradient_and_hessian(ml.cauchy)([2.0], [0.0])
     np.testing.assert_allclose(hessian, [-1 / 9], rtol=1e-15)
-    _, hessian = ml.gradient_and_hessian(ml.cauchy, instead=0.5)([2.0], [0.0])
+    _, hessian = ml.gradient_and_hessian(ml.cauchy, nonpositive=0.5)([2.0], [0.0])
     np.testing.assert_array_equal(hessian, [0.5])
     # A factor of the loss, as ½ of msle, does not multiply it.
-    concave = ml.gradient_and_hessian(ml.msle, instead=0.5)
+    concave = ml.gradient_and_hessian(ml.msle, nonpositive=0.5)
     np.testing.assert_array_equal(concave([9.0], [0.0], half=True)[1], [0.5])
 
 
 def test_nan_stays_nan_but_for_a_mask() -> None:
-    _, hessian = ml.gradient_and_hessian(ml.gamma_deviance)([-1.0, 1.0], [1.0, 1.0])
-    np.testing.assert_array_equal(hessian, [np.nan, 1.0])
+    # Outside of the domain; and 2 (2 t/y - 1) / y² / 2 = 1.
+    for nonpositive in (None, 1.0):
+        both = ml.gradient_and_hessian(ml.gamma_deviance, nonpositive=nonpositive)
+        np.testing.assert_array_equal(both([-1.0, 1.0], [1.0, 1.0])[1], [np.nan, 1.0])
 
 
 # 2 · 0.5 for the squares; 0.3 within delta, and nothing beyond
@@ -221,19 +224,19 @@ def second_of_residual(name: str, residual: float) -> float:
 
 
 def test_what_has_none() -> None:
-    for loss in (ml.rmse, ml.minkowski, ml.cosine_distance, ml.dice, ml.brier):
-        with pytest.raises(TypeError, match="has no second derivatives here"):
+    for loss in (ml.rmse, ml.minkowski, ml.cosine_distance, ml.dice, ml.brier, made):
+        with pytest.raises(TypeError, match="has no second derivative in closed form"):
             ml.gradient_and_hessian(loss)([[0.5, 1.0]], [[1.0, 1.0]])
     with pytest.raises(TypeError, match="mse of complex numbers is not defined"):
         ml.gradient_and_hessian(ml.mse)([1j], [0.0])
-    with pytest.raises(TypeError, match="value_and_grad takes a loss"):
+    with pytest.raises(TypeError, match="gradient_and_hessian takes a loss"):
         ml.gradient_and_hessian(3)  # type: ignore[arg-type]  # the mistake under test
     with pytest.raises(TypeError, match="use gradient_and_hessian"):
         ml.value_and_grad(ml.value_and_grad(ml.mse))([1.0], [0.0])
 
 
 def test_it_can_be_pickled() -> None:
-    both = ml.gradient_and_hessian(ml.huber, instead=1.0)
+    both = ml.gradient_and_hessian(ml.huber, nonpositive=1.0)
     copy = pickle.loads(pickle.dumps(both))  # noqa: S301  made by the test
     assert repr(copy) == "gradient_and_hessian(huber)"
     np.testing.assert_array_equal(copy([3.0], [0.0]), [[1.0], [1.0]])

@@ -14,7 +14,7 @@ NEEDS = "engines"
 
 PREDICTION, TARGET = [0.5, 3.0, -1.0], [0.0, 1.0, 1.5]
 BOTH = ml.gradient_and_hessian(ml.log_cosh)
-ONES = ml.gradient_and_hessian(ml.huber, instead=1.0)
+ONES = ml.gradient_and_hessian(ml.huber, nonpositive=1.0)
 
 
 @pytest.mark.slow
@@ -34,7 +34,7 @@ def test_in_jit(both: Any) -> None:
 
 
 def test_of_a_jitted_loss() -> None:
-    both = ml.gradient_and_hessian(jax.jit(ml.huber), instead=1.0)
+    both = ml.gradient_and_hessian(jax.jit(ml.huber), nonpositive=1.0)
     operands = jnp.asarray(PREDICTION), jnp.asarray(TARGET)
     for found, reference in zip(both(*operands), ONES(*operands), strict=True):
         np.testing.assert_allclose(found, reference, rtol=1e-6)

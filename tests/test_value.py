@@ -34,10 +34,11 @@ def test_a_name_is_a_loss(name: str) -> None:
         "huber(delta=2.0)",
         {"name": "huber", "delta": 2.0},
         {"name": "huber", "delta": 2},
+        {"name": "huber", "delta": np.float64(2.0)},
         HUBER,
         partial(ml.huber, delta=2.0),
     ],
-    ids=["text", "dict", "int", "loss", "partial"],
+    ids=["text", "dict", "int", "numpy", "loss", "partial"],
 )
 def test_what_is_one_loss(written: Any) -> None:
     assert ml.get(written) == HUBER
@@ -45,7 +46,7 @@ def test_what_is_one_loss(written: Any) -> None:
 
 
 def test_an_option_by_default_is_none() -> None:
-    assert ml.get("huber", delta=1.0) == ml.get("huber")
+    assert ml.get("huber", delta=1.0) == ml.get("huber", delta=1) == ml.get("huber")
     assert ml.get("mse", empty=math.nan) == ml.get("mse")
     assert ml.get("mse", empty=0.0) != ml.get("mse")
 
@@ -55,7 +56,12 @@ def test_options_replace_those_before() -> None:
     assert ml.get("huber(delta=2.0)", reduction="sum") == ml.get(HUBER, reduction="sum")
 
 
-NUMBERS = st.floats(allow_nan=False) | st.integers(-(10**6), 10**6) | st.booleans()
+NUMBERS = (
+    st.floats(allow_nan=False)
+    | st.floats(allow_nan=False).map(np.float64)
+    | st.integers(-(10**6), 10**6)
+    | st.booleans()
+)
 
 
 @st.composite

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from multiloss._call import definition_of
+from multiloss._call import bound_loss
 from multiloss._planning.options import keywords_of
 from multiloss._value import Loss, get
 
@@ -17,7 +17,7 @@ class Adapted:
         self.__name__ = str(self.value)
         term = self.value.terms[0]
         # Not kept: it holds plans, which cannot be copied.
-        definition = definition_of(term.function, **dict(term.options)).loss
+        definition = bound_loss(term.function, **dict(term.options)).loss
         self.is_vector = definition.is_vector  # whether a sample has a vector of classes
         self.takes_signs = definition.takes_signs  # whether the target is -1 and 1
 

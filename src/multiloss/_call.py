@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
+from multiloss._core.curvature import curvature_of
 from multiloss._core.loss import Loss
 from multiloss._core.plan import Operands, Plan
 from multiloss._core.records import replaced
-from multiloss._core.second import second_derivative
 from multiloss._differentiated import Differentiated, ValueAndGradient
 from multiloss._engines import engine_of
 from multiloss._planning.operands import (
@@ -15,7 +15,7 @@ from multiloss._planning.operands import (
     converted,
     rounded_to,
 )
-from multiloss._planning.options import NAN, UNSET, checked_empty, unknown_option
+from multiloss._planning.options import NAN, UNSET, checked_empty, name_of, unknown_option
 from multiloss._planning.plan import magnitude, planned
 from multiloss._typing import Array, ArrayT, Axis, Operand, ReductionName
 
@@ -23,19 +23,18 @@ from multiloss._typing import Array, ArrayT, Axis, Operand, ReductionName
 _DEFINITION: Any = object()
 
 
-class Definition(NamedTuple):
-    """What a call evaluates: the loss, and its parameters."""
+class BoundLoss(NamedTuple):
+    """A loss with the parameters of a call."""
 
     loss: Loss
     parameters: tuple[Operand, ...]
 
 
-def definition_of(function: Callable[..., Any], **options: Any) -> Definition:
+def bound_loss(function: Callable[..., Any], **options: Any) -> BoundLoss:
     """Return what a loss of this package evaluates with these parameters."""
     result: Any = function(Differentiated(_DEFINITION), None, **options)
-    if not isinstance(result, Definition):
-        name = getattr(function, "__qualname__", type(function).__name__)
-        raise TypeError(f"{name} is no loss of multiloss")
+    if not isinstance(result, BoundLoss):
+        raise TypeError(f"{name_of(function)} is no loss of multiloss")
     return result
 
 
@@ -63,12 +62,13 @@ def evaluate(  # noqa: C901  the one way that every call takes
     with_gradient = isinstance(prediction, Differentiated)
     given: Any = prediction
     if with_gradient:
-        given, second = given
+        given, curvature = given
         if given is _DEFINITION:
-            return cast(ArrayT, Definition(loss, parameters))
-        if second is not None:
-            loss = second_derivative(loss, is_replaced=second.instead is not None)
-            parameters = parameters if second.instead is None else (*parameters, second.instead)
+            return cast(ArrayT, BoundLoss(loss, parameters))
+        if curvature is not None:
+            loss = curvature_of(loss, is_replaced=curvature.nonpositive is not None)
+            if curvature.nonpositive is not None:
+                parameters = (*parameters, curvature.nonpositive)
     empty = None if empty is NAN else checked_empty(loss, empty)
     if parameters:
         parameters = (*map(checked_parameter, loss.parameters, parameters),)

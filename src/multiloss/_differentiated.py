@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 from multiloss._typing import Array, Operand
 
 
-class Second(NamedTuple):
-    """Asks for second derivatives.
+class Curvature(NamedTuple):
+    """Asks for second derivatives, and what replaces those that are not positive.
 
-    They are replaced by a number where they are not positive; None stands for no number.
+    None replaces none.
     """
 
-    instead: float | None
+    nonpositive: float | None
 
 
 class Differentiated(NamedTuple):
@@ -21,7 +21,7 @@ class Differentiated(NamedTuple):
     """
 
     prediction: Operand
-    second: Second | None = None
+    curvature: Curvature | None = None
 
 
 _CHAIN = (

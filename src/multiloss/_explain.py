@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from multiloss._call import definition_of, evaluate
+from multiloss._call import bound_loss, evaluate
 from multiloss._core.combinations import MEAN, RATIO, ROOT
 from multiloss._core.plan import Operands, Plan
 from multiloss._engines import NUMPY, engine_of
@@ -64,7 +64,7 @@ def explain(
     arrays = {name: each for name, each in options.items() if _is_array(name, each)}
     value = get(loss, **{name: each for name, each in options.items() if name not in arrays})
     calls = [
-        _Call(term.weight, term.function, {**dict(term.options), **arrays}, prediction, target)
+        _Call(term.factor, term.function, {**dict(term.options), **arrays}, prediction, target)
         for term in value.terms
     ]
     given = {"prediction": prediction, "target": target, **arrays}
@@ -109,7 +109,7 @@ class _Call:
         keywords = keywords_of(function) or {}
         given = {**{k: v for k, v in keywords.items() if v is not REQUIRED}, **options}
         own = {name: each for name, each in given.items() if name not in _SHARED}
-        self._definition = definition_of(function, **own)
+        self._definition = bound_loss(function, **own)
         self._shared = {name: given[name] for name in _SHARED if name in given}
         loss, parameters = self._definition
         self.plan, _ = planned(

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable
 from typing import Any, cast
 
-from multiloss._differentiated import SUM, ChainError, Differentiated, Second, ValueAndGradient
+from multiloss._differentiated import SUM, ChainError, Curvature, Differentiated, ValueAndGradient
+from multiloss._planning.options import name_of
 from multiloss._typing import Operand, P, R
 
 
@@ -21,8 +22,8 @@ def value_and_grad(loss: Callable[P, R]) -> Callable[P, tuple[R, R]]:
     Parameters
     ----------
     loss : callable
-        A loss of this package, or a function that passes its first argument on to one and returns
-        the result unchanged.
+        A loss of this package, or a function that passes its first argument on to such losses and
+        returns a result of one, or a sum of them with Python numbers as factors.
 
     Returns
     -------
@@ -43,17 +44,12 @@ def value_and_grad(loss: Callable[P, R]) -> Callable[P, tuple[R, R]]:
     >>> value, gradient
     (np.float64(2.125), array([-0.5,  2. ]))
     """
-    if not callable(loss):
-        raise TypeError(
-            f"value_and_grad takes a loss such as multiloss.mse, got a {type(loss).__name__}; call "
-            "it as value_and_grad(multiloss.mse)(prediction, target)"
-        )
-
+    _check_callable("value_and_grad", loss)
     return cast(Callable[P, tuple[R, R]], _ValueAndGrad(loss))
 
 
 def gradient_and_hessian(
-    loss: Callable[P, R], *, instead: float | None = None
+    loss: Callable[P, R], *, nonpositive: float | None = None
 ) -> Callable[P, tuple[R, R]]:
     """Return a function that gives the gradient and the diagonal of the Hessian of a loss.
 
@@ -66,10 +62,10 @@ def gradient_and_hessian(
     loss : callable
         A loss of this package that is a mean or a sum of elements, :func:`cross_entropy`, or a
         function that passes its first argument on to one, or adds some up.
-    instead : float, optional
-        What stands in the place of second derivatives of the elements that are not positive:
-        on straight pieces, and where a loss is concave. By default they stay, and are 0 on straight
-        pieces and at kinks. Weights and the number of elements in a mean count as for all others.
+    nonpositive : float, optional
+        What replaces second derivatives of the elements that are not positive: on straight pieces,
+        and where a loss is concave. By default they stay, and are 0 on straight pieces and at
+        kinks. Weights and the number of elements in a mean count as for all others.
         Gradient boosting wants a positive number; LightGBM takes 1 for the absolute error.
 
     Returns
@@ -80,35 +76,44 @@ def gradient_and_hessian(
     Raises
     ------
     TypeError
-        If ``loss`` is none, or has no second derivatives for single elements, as :func:`rmse`.
+        If ``loss`` is no loss of this package, or has no second derivative in closed form, as
+        :func:`rmse`, whose elements depend on each other, and those of :func:`make_loss`.
 
     Examples
     --------
     >>> import multiloss as ml
     >>> ml.gradient_and_hessian(ml.huber)([0.5, 3.0], [0.0, 0.0], reduction="sum")
     (array([0.5, 1. ]), array([1., 0.]))
-    >>> ml.gradient_and_hessian(ml.huber, instead=1.0)([0.5, 3.0], [0.0, 0.0], reduction="sum")
+    >>> ml.gradient_and_hessian(ml.huber, nonpositive=1.0)([0.5, 3.0], [0.0, 0.0], reduction="sum")
     (array([0.5, 1. ]), array([1., 1.]))
     """
-    value_and_grad(loss)  # complains of what cannot be called
-    return cast(Callable[P, tuple[R, R]], _GradientAndHessian(loss, instead))
+    _check_callable("gradient_and_hessian", loss)
+    return cast(Callable[P, tuple[R, R]], _GradientAndHessian(loss, nonpositive))
+
+
+def _check_callable(name: str, loss: object) -> None:
+    if not callable(loss):
+        raise TypeError(
+            f"{name} takes a loss such as multiloss.mse, got a {type(loss).__name__}; call it as "
+            f"{name}(multiloss.mse)(prediction, target)"
+        )
 
 
 class _GradientAndHessian:
     """What gradient_and_hessian() returns: a class, so that it can be pickled."""
 
-    def __init__(self, loss: Callable[..., Any], instead: float | None) -> None:
+    def __init__(self, loss: Callable[..., Any], nonpositive: float | None) -> None:
         self._loss = loss
-        self._instead = None if instead is None else float(instead)
+        self._nonpositive = None if nonpositive is None else float(nonpositive)
 
     def __call__(self, prediction: Operand, *args: Any, **kwargs: Any) -> Any:
-        twice = Differentiated(prediction, Second(self._instead))
+        twice = Differentiated(prediction, Curvature(self._nonpositive))
         _, hessian = _evaluated(self._loss, twice, args, kwargs)
         _, gradient = _evaluated(self._loss, Differentiated(prediction), args, kwargs)
         return gradient, hessian
 
     def __repr__(self) -> str:
-        return f"gradient_and_hessian({_name_of(self._loss)})"
+        return f"gradient_and_hessian({name_of(self._loss)})"
 
 
 class _ValueAndGrad:
@@ -121,7 +126,7 @@ class _ValueAndGrad:
         return _evaluated(self._loss, Differentiated(prediction), args, kwargs)
 
     def __repr__(self) -> str:
-        return f"value_and_grad({_name_of(self._loss)})"
+        return f"value_and_grad({name_of(self._loss)})"
 
 
 def _evaluated(
@@ -150,11 +155,7 @@ def _evaluated(
         raise
     if not isinstance(result, ValueAndGradient):
         raise TypeError(
-            f"value_and_grad takes a loss of multiloss, or a function that returns the result "
-            f"of one; {_name_of(loss)} returned a {type(result).__name__}"
+            "value_and_grad takes a loss of multiloss, or a function that returns the result of "
+            f"one, or a sum of results; {name_of(loss)} returned a {type(result).__name__}"
         )
     return tuple(result)
-
-
-def _name_of(function: object) -> str:
-    return str(getattr(function, "__qualname__", type(function).__name__))

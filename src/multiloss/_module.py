@@ -11,7 +11,7 @@ from multiloss._engines.torch_private import is_traced, is_transformed
 from multiloss._typing import Operand
 
 
-class Module(_Loss):
+class LossModule(_Loss):
     """A loss of PyTorch's that evaluates one of this package.
 
     Mixed into a module of ``torch.nn``, it keeps the constructor and the attributes, which are read

@@ -16,6 +16,6 @@ NOT_LOSSES = {
 
 def losses() -> dict[str, Callable[..., Any]]:
     """Return the public losses by name."""
-    import multiloss
+    import multiloss  # not at the top, since it imports this module
 
     return {name: getattr(multiloss, name) for name in sorted({*multiloss.__all__} - NOT_LOSSES)}

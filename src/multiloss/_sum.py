@@ -2,39 +2,40 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from multiloss._core.combinations import MEAN
 from multiloss._core.loss import Loss
-from multiloss._core.terms import Term
+from multiloss._core.terms import Elementwise, Term
 from multiloss._typing import Array, Namespace, Parameter
 
 
 class Part(NamedTuple):
-    """A loss of a sum: its weight, its term, and where its parameters stand among all."""
+    """A formula of a sum: its factor, and where its parameters stand among all."""
 
-    weight: float
-    term: Term
+    factor: float
+    formula: Any  # Elementwise
     parameters: slice
 
 
-def sum_of(losses: Sequence[Loss], weights: Sequence[float]) -> Loss | None:
-    """Return the weighted sum of losses as a loss; None for losses that have no common sum."""
+def sum_of(losses: Sequence[Loss], factors: Sequence[float]) -> Loss | None:
+    """Return the sum of multiples of losses as a loss; None for losses that have no common sum."""
     first = losses[0]
     if any(not _is_one_term(each) or not _are_alike(first, each) for each in losses):
         return None
-    parts, start = [], 0
-    for weight, loss in zip(weights, losses, strict=True):
-        stop = start + len(loss.parameters)
-        parts.append(Part(weight * loss.scale, loss.terms[0], slice(start, stop)))
-        start = stop
+    values, slopes, curvatures = [], [], []
+    start = 0
+    for given, loss in zip(factors, losses, strict=True):
+        term, factor = loss.terms[0], given * loss.scale
+        places = slice(start, start + len(loss.parameters))
+        values.append(Part(factor, term.value, places))
+        slopes.append(Part(factor * term.slope_scale, term.slope, places))
+        curvatures.append(Part(factor * term.slope_scale, term.curvature, places))
+        start = places.stop
+    value, slope, curvature = map(_added, (values, slopes, curvatures))
     return Loss(
         " + ".join(each.name for each in losses),
-        (
-            Term(
-                partial(_value, parts), partial(_slope, parts), curvature=partial(_curvature, parts)
-            ),
-        ),
+        (Term(value, slope, curvature=curvature),),
         parameters=tuple(spec for each in losses for spec in each.parameters),
         reduction=first.reduction,
         takes_signs=first.takes_signs,
@@ -60,40 +61,15 @@ def _are_alike(one: Loss, other: Loss) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in same)
 
 
-def _value(
+def _added(parts: Sequence[Part]) -> Elementwise:
+    return partial(_sum, tuple(parts))
+
+
+def _sum(
     parts: Sequence[Part], xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
 ) -> Array:
-    values = [
-        weight * term.value(xp, prediction, target, *parameters[places])
-        for weight, term, places in parts
-    ]
-    return _added(values)
-
-
-def _slope(
-    parts: Sequence[Part], xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
-) -> Array:
-    slopes = []
-    for weight, term, places in parts:
-        assert term.slope is not None  # noqa: S101  by _is_one_term
-        slope = term.slope(xp, prediction, target, *parameters[places])
-        slopes.append(weight * term.slope_scale * slope)
-    return _added(slopes)
-
-
-def _curvature(
-    parts: Sequence[Part], xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
-) -> Array:
-    curvatures = []
-    for weight, term, places in parts:
-        assert term.curvature is not None  # noqa: S101  by _is_one_term
-        curvature = term.curvature(xp, prediction, target, *parameters[places])
-        curvatures.append(weight * term.slope_scale * curvature)
-    return _added(curvatures)
-
-
-def _added(arrays: Sequence[Array]) -> Array:
-    total = arrays[0]
-    for each in arrays[1:]:
-        total = total + each
+    total: Any = None
+    for factor, formula, places in parts:
+        each = factor * formula(xp, prediction, target, *parameters[places])
+        total = each if total is None else total + each
     return total

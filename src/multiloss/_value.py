@@ -5,8 +5,8 @@ from difflib import get_close_matches
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
 
-from multiloss._call import definition_of, evaluate
-from multiloss._planning.options import keywords_of, no_such_option
+from multiloss._call import bound_loss, evaluate
+from multiloss._planning.options import keywords_of, name_of, no_such_option
 from multiloss._registry import losses
 from multiloss._sum import sum_of
 from multiloss._typing import OPTION_NAMES, ArrayT, Operand
@@ -15,17 +15,17 @@ from multiloss._written import read
 __all__ = ["Loss", "get"]
 
 
-class Weighted(NamedTuple):
-    """A loss of a sum: how often it counts, and its options, which are not those by default."""
+class Summand(NamedTuple):
+    """One loss of a sum: its factor, the function, and the options that are not by default."""
 
-    weight: float
+    factor: float
     function: Callable[..., Any]
     options: tuple[tuple[str, Any], ...]
 
     def __str__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.options)
-        factor = "" if self.weight == 1.0 else f"{self.weight!r} * "
-        return factor + _name_of(self.function) + (f"({given})" if given else "")
+        factor = "" if self.factor == 1.0 else f"{self.factor!r} * "
+        return factor + name_of(self.function) + (f"({given})" if given else "")
 
 
 class Loss:
@@ -38,7 +38,7 @@ class Loss:
     Attributes
     ----------
     terms : tuple
-        The losses of the sum: the weight, the function and the options of each.
+        The losses of the sum: the factor, the function and the options of each.
 
     Examples
     --------
@@ -55,9 +55,9 @@ class Loss:
     """
 
     __slots__ = ("terms",)
-    terms: tuple[Weighted, ...]
+    terms: tuple[Summand, ...]
 
-    def __init__(self, terms: Iterable[Weighted]) -> None:
+    def __init__(self, terms: Iterable[Summand]) -> None:
         object.__setattr__(self, "terms", tuple(terms))
 
     def __call__(self, prediction: ArrayT, target: Operand, **options: Any) -> ArrayT:
@@ -67,27 +67,27 @@ class Loss:
             loss, parameters, common = one_pass
             return evaluate(loss, prediction, target, *parameters, **{**common, **options})
         result: Any = None
-        for weight, function, own in self.terms:
-            part: Any = function(prediction, target, **{**dict(own), **options})
-            weighted = part if weight == 1.0 else weight * part
-            result = weighted if result is None else result + weighted
+        for factor, function, given in self.terms:
+            part: Any = function(prediction, target, **{**dict(given), **options})
+            multiple = part if factor == 1.0 else factor * part
+            result = multiple if result is None else result + multiple
         return cast(ArrayT, result)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a configuration file holds, of which :func:`get` makes it again."""
-        if len(self.terms) == 1 and self.terms[0].weight == 1.0:
-            return {"name": _name_of(self.terms[0].function), **dict(self.terms[0].options)}
+        if len(self.terms) == 1 and self.terms[0].factor == 1.0:
+            return {"name": name_of(self.terms[0].function), **dict(self.terms[0].options)}
         return {
             "sum": [
-                {"factor": weight, "name": _name_of(function), **dict(options)}
-                for weight, function, options in self.terms
+                {"factor": factor, "name": name_of(function), **dict(options)}
+                for factor, function, options in self.terms
             ]
         }
 
     def __repr__(self) -> str:
         first, *others = self.terms
         return str(first) + "".join(
-            f" - {each._replace(weight=-each.weight)}" if each.weight < 0 else f" + {each}"
+            f" - {each._replace(factor=-each.factor)}" if each.factor < 0 else f" + {each}"
             for each in others
         )
 
@@ -102,7 +102,7 @@ class Loss:
 
     def __reduce__(self) -> Any:
         named = losses()
-        if all(named.get(_name_of(each.function)) is each.function for each in self.terms):
+        if all(named.get(name_of(each.function)) is each.function for each in self.terms):
             return get, (self.to_dict(),)
         return Loss, (self.terms,)
 
@@ -112,7 +112,7 @@ class Loss:
     def __mul__(self, factor: object) -> "Loss":
         if not isinstance(factor, (int, float)):
             return NotImplemented
-        return Loss(each._replace(weight=float(factor) * each.weight) for each in self.terms)
+        return Loss(each._replace(factor=float(factor) * each.factor) for each in self.terms)
 
     __rmul__ = __mul__
 
@@ -127,10 +127,11 @@ class Loss:
 
 
 _SHARED = frozenset(OPTION_NAMES)
+_EXACT = 2**53  # up to which an integer is a float of double precision
 
 
 @lru_cache(maxsize=256)
-def _one_pass(terms: tuple[Weighted, ...]) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | None:
+def _one_pass(terms: tuple[Summand, ...]) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | None:
     """Return a sum as one loss, its parameters and its options; None if it is not that easy."""
     if len(terms) == 1:
         return None
@@ -140,11 +141,11 @@ def _one_pass(terms: tuple[Weighted, ...]) -> tuple[Any, tuple[Any, ...], dict[s
     named = losses()
     definitions = []
     for _, function, given in terms:
-        if named.get(_name_of(function)) is not function:
+        if named.get(name_of(function)) is not function:
             return None
         own = {name: value for name, value in given if name not in _SHARED}
-        definitions.append(definition_of(function, **own))
-    loss = sum_of([each.loss for each in definitions], [each.weight for each in terms])
+        definitions.append(bound_loss(function, **own))
+    loss = sum_of([each.loss for each in definitions], [each.factor for each in terms])
     if loss is None:
         return None
     return loss, tuple(p for each in definitions for p in each.parameters), options[0]
@@ -185,10 +186,10 @@ def get(loss: Any, **options: Any) -> Loss:
     if isinstance(loss, Loss):
         if not options:
             return loss
-        return Loss(_weighted(w, f, {**dict(given), **options}) for w, f, given in loss.terms)
+        return Loss(_summand(w, f, {**dict(given), **options}) for w, f, given in loss.terms)
     if isinstance(loss, str):
         written = read(loss)
-        return Loss(_weighted(w, _named(n), {**given, **options}) for w, n, given in written)
+        return Loss(_summand(w, _named(n), {**given, **options}) for w, n, given in written)
     if isinstance(loss, Mapping):
         return _of_dict(loss, options)
     if isinstance(loss, partial) and not loss.args:
@@ -197,7 +198,7 @@ def get(loss: Any, **options: Any) -> Loss:
         raise TypeError(
             f"get() takes the name of a loss, a loss, or a dictionary, got a {type(loss).__name__}"
         )
-    return Loss([_weighted(1.0, loss, options)])
+    return Loss([_summand(1.0, loss, options)])
 
 
 def _of_dict(given: Mapping[str, Any], options: dict[str, Any]) -> Loss:
@@ -207,7 +208,7 @@ def _of_dict(given: Mapping[str, Any], options: dict[str, Any]) -> Loss:
     factor, name = chosen.pop("factor", 1.0), chosen.pop("name", None)
     if name is None:
         raise ValueError(f"{given!r} has no name; write {{'name': 'huber', 'delta': 2.0}}")
-    return Loss([_weighted(factor, _named(name), chosen)])
+    return Loss([_summand(factor, _named(name), chosen)])
 
 
 def _named(name: str) -> Callable[..., Any]:
@@ -219,37 +220,38 @@ def _named(name: str) -> Callable[..., Any]:
     raise ValueError(f"there is no loss {name!r}; {hint} are {', '.join(named)}")
 
 
-def _weighted(weight: float, function: Callable[..., Any], options: Mapping[str, Any]) -> Weighted:
+def _summand(factor: float, function: Callable[..., Any], options: Mapping[str, Any]) -> Summand:
     """Return a loss of a sum, whose options are checked and those that are not by default."""
     keywords = keywords_of(function) or {}
     for name in options:
         if name not in keywords:
-            raise TypeError(no_such_option(_name_of(function), name, tuple(keywords)))
-    frozen = {name: _frozen(name, value) for name, value in options.items()}
+            raise TypeError(no_such_option(name_of(function), name, tuple(keywords)))
+    frozen = {}
+    for name, value in options.items():
+        frozen[name] = _frozen(name, value)
+        is_number = type(frozen[name]) is int and type(keywords[name]) is float
+        if is_number and abs(frozen[name]) <= _EXACT:
+            frozen[name] = float(frozen[name])
     given = [(name, frozen[name]) for name in keywords if name in frozen]
-    return Weighted(
-        float(weight), function, tuple(each for each in given if not _is_default(*each, keywords))
+    return Summand(
+        float(factor), function, tuple(each for each in given if not _is_default(*each, keywords))
     )
 
 
 def _is_default(name: str, value: Any, keywords: Mapping[str, Any]) -> bool:
-    default = keywords[name]
-    # NaN is equal to nothing.
-    both_nan = isinstance(value, float) and isinstance(default, float) and value != value  # noqa: PLR0124
-    return type(value) is type(default) and (value == default or (both_nan and default != default))  # noqa: PLR0124
+    # By what they print, since NaN is equal to nothing, and 1 and True to 1.0.
+    return repr(value) == repr(keywords[name])
 
 
 def _frozen(name: str, value: Any) -> Any:
     """Return an option as what can be compared and written."""
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if value is None or isinstance(value, (int, str)):
         return value
+    if isinstance(value, float):
+        return float(value)  # that of NumPy prints in another way
     if isinstance(value, (list, tuple)):
         return tuple(_frozen(name, each) for each in value)
     raise TypeError(
         f"{name} is a {type(value).__name__}, and a value holds numbers and text; pass it to the "
         "call instead"
     )
-
-
-def _name_of(function: Callable[..., Any]) -> str:
-    return str(getattr(function, "__name__", repr(function)))

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 
 class Written(NamedTuple):
-    """A loss as it was written: how often it counts, its name, and its options."""
+    """A loss as it was written: its factor, its name, and its options."""
 
-    weight: float
+    factor: float
     name: str
     options: dict[str, Any]
 
@@ -42,7 +42,7 @@ def _terms(tree: ast.expr) -> list[Written]:
 
 
 def _times(factor: float, terms: list[Written]) -> list[Written]:
-    return [each._replace(weight=factor * each.weight) for each in terms]
+    return [each._replace(factor=factor * each.factor) for each in terms]
 
 
 def _number(tree: ast.expr) -> float:

@@ -10,7 +10,7 @@ from multiloss._gradient import gradient_and_hessian
 __all__ = ["metric", "objective"]
 
 
-def objective(loss: Any, *, instead: float = 1.0, **options: Any) -> Any:
+def objective(loss: Any, *, nonpositive: float = 1.0, **options: Any) -> Any:
     """Return an objective of XGBoost and LightGBM: the gradient and the second derivative.
 
     Parameters
@@ -18,11 +18,11 @@ def objective(loss: Any, *, instead: float = 1.0, **options: Any) -> Any:
     loss : callable, str, dict or Loss
         What :func:`multiloss.get` takes, with second derivatives: see
         :func:`multiloss.gradient_and_hessian`.
-    instead : float, default 1.0
+    nonpositive : float, default 1.0
         What stands in the place of a second derivative that is not positive, as that of ``mae``:
         the libraries divide by it. LightGBM takes 1 for its own.
     **options
-        The parameters of the loss.
+        The parameters and options of the loss.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def objective(loss: Any, *, instead: float = 1.0, **options: Any) -> Any:
     >>> objective("huber", delta=2.0)([0.0, 0.0], [1.0, 5.0])
     (array([1., 2.]), array([1., 1.]))
     """
-    return _Objective(loss, options, float(instead))
+    return _Objective(loss, options, float(nonpositive))
 
 
 def metric(loss: Any, **options: Any) -> Any:
@@ -59,7 +59,7 @@ def metric(loss: Any, **options: Any) -> Any:
     loss : callable, str, dict or Loss
         What :func:`multiloss.get` takes.
     **options
-        Its parameters and options.
+        The parameters and options of the loss.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def metric(loss: Any, **options: Any) -> Any:
     return _Metric(loss, options)
 
 
-class _Boosted(Adapted):
+class _BoostingLoss(Adapted):
     """A loss that tells apart how the libraries call it.
 
     Their functions of training pass the predictions and the data, the estimators the truth and the
@@ -92,35 +92,35 @@ class _Boosted(Adapted):
             truth, prediction = first, second
             weight = others[0] if others else weight
         prediction, target = np.asarray(prediction), self.target(truth)
-        options = {"weight": weight_for(weight, target, is_vector=self.is_vector)}
-        return prediction, target, options
+        return prediction, target, weight_for(weight, target, is_vector=self.is_vector)
 
 
-class _Objective(_Boosted):
+class _Objective(_BoostingLoss):
     """What objective() returns."""
 
-    def __init__(self, loss: Any, options: dict[str, Any], instead: float) -> None:
+    def __init__(self, loss: Any, options: dict[str, Any], nonpositive: float) -> None:
         if "reduction" in options:
-            raise TypeError("an objective adds up the losses; leave out reduction=")
+            raise TypeError(
+                f"reduction={options['reduction']!r}: an objective adds up the losses; leave it out"
+            )
         super().__init__(loss, options)
-        self.instead = instead
-        self._both = gradient_and_hessian(self.value, instead=instead)
+        self._both = gradient_and_hessian(self.value, nonpositive=nonpositive)
         self._total = {"reduction": "sum"} if self.has_option("reduction") else {}
 
     def __call__(
         self, first: Any, second: Any, *others: Any, sample_weight: Any = None
     ) -> tuple[Any, Any]:
-        prediction, target, options = self._read(first, second, others, sample_weight)
-        gradient, hessian = self._both(prediction, target, **options, **self._total)
+        prediction, target, weight = self._read(first, second, others, sample_weight)
+        gradient, hessian = self._both(prediction, target, weight=weight, **self._total)
         return gradient, hessian
 
 
-class _Metric(_Boosted):
+class _Metric(_BoostingLoss):
     """What metric() returns."""
 
     def __call__(self, first: Any, second: Any, *others: Any, sample_weight: Any = None) -> Any:
-        prediction, target, options = self._read(first, second, others, sample_weight)
-        value = float(self.value(prediction, target, **options))
+        prediction, target, weight = self._read(first, second, others, sample_weight)
+        value = float(self.value(prediction, target, weight=weight))
         if others or type(second).__module__.startswith("lightgbm"):
             return self.__name__, value, False  # no, less is better
         return (self.__name__, value) if hasattr(second, "get_label") else value

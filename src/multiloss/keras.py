@@ -9,21 +9,21 @@ from multiloss._adapter import Adapted
 __all__ = ["Loss", "Metric"]
 
 
-class _OneASample(Adapted):
-    """A loss that takes the truth first, and gives one number a sample, or a step of one."""
+class _PerSample(Adapted):
+    """A loss that takes the truth first, and gives one number a sample, or a time step."""
 
     def __call__(self, y_true: Any, y_pred: Any) -> Any:
-        is_column = y_pred.ndim == y_true.ndim + 1 and y_pred.shape[-1] == 1
         if self.is_vector:
             # Keras makes floats of labels, and may give them an axis.
-            if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1 != y_pred.shape[-1]:
+            if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1 and y_pred.shape[-1] > 1:
                 y_true = y_true[..., 0]
             if y_true.ndim < y_pred.ndim:
                 y_true = keras.ops.cast(y_true, "int32")
             return self.value(y_pred, y_true, reduction="none")
-        if is_column:
+        if y_pred.ndim == y_true.ndim + 1 and y_pred.shape[-1] == 1:
             y_true = y_true[..., None]
         if self.takes_signs:
+            # 0 and 1 stand for -1 and 1, as in Keras. Both branches, since values may be traced.
             y_true = keras.ops.where(keras.ops.any(y_true < 0), y_true, 2 * y_true - 1)
         if y_pred.ndim < 2:  # noqa: PLR2004  no axis but that of the samples
             return self.value(y_pred, y_true, reduction="none")
@@ -46,7 +46,7 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]  # Keras publishes no types
     dtype : optional
         As of ``keras.losses.Loss``.
     **options
-        The parameters of the loss.
+        The parameters and options of the loss.
 
     Notes
     -----
@@ -72,7 +72,7 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]  # Keras publishes no types
         **options: Any,
     ) -> None:
         _check_backend()
-        self.loss = _OneASample(loss, options)
+        self.loss = _PerSample(loss, options)
         super().__init__(name=name or self.loss.__name__, reduction=reduction, dtype=dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
@@ -97,7 +97,7 @@ class Metric(keras.metrics.MeanMetricWrapper):  # type: ignore[misc]  # ditto
     dtype : optional
         As of ``keras.metrics.Metric``.
     **options
-        The parameters of the loss.
+        The parameters and options of the loss.
 
     Examples
     --------
@@ -114,9 +114,9 @@ class Metric(keras.metrics.MeanMetricWrapper):  # type: ignore[misc]  # ditto
         self, loss: Any, name: str | None = None, dtype: Any = None, **options: Any
     ) -> None:
         _check_backend()
-        self.loss = _OneASample(loss, options)
+        self.loss = _PerSample(loss, options)
         super().__init__(self.loss, name=name or self.loss.__name__, dtype=dtype)
-        self._direction = "down"
+        self._direction = "down"  # Keras has no public name for what a search minimizes
 
     def get_config(self) -> dict[str, Any]:
         """Return what a saved model holds."""
@@ -125,7 +125,7 @@ class Metric(keras.metrics.MeanMetricWrapper):  # type: ignore[misc]  # ditto
 
 def _check_backend() -> None:
     backend = keras.backend.backend()
-    if backend not in {"jax", "numpy", "torch"}:
+    if backend not in {"jax", "torch"}:
         raise RuntimeError(
             f"Keras runs on {backend}, whose tensors are no arrays of the array API; set "
             "KERAS_BACKEND to torch or jax before Keras is imported"

@@ -22,7 +22,7 @@ def make_scorer(loss: Any, *, response_method: str | None = None, **options: Any
         the losses of probabilities, which get ``from_logits=False`` then, ``"decision_function"``
         for those of margins, and ``"predict"`` for all others.
     **options
-        Its parameters and options.
+        The parameters and options of the loss.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def make_scorer(loss: Any, *, response_method: str | None = None, **options: Any
     >>> scorer(DummyRegressor().fit(data, truth), data, truth)
     -1.0
     """
-    score = _Loss(loss, options)
+    score = _Score(loss, options)
     has_probabilities = score.has_option("from_logits")
     if response_method is None:
         response_method = "predict"
@@ -55,13 +55,13 @@ def make_scorer(loss: Any, *, response_method: str | None = None, **options: Any
         elif score.takes_signs or score.is_vector:
             response_method = "decision_function"
     if has_probabilities and response_method == "predict_proba":
-        score = _Loss(loss, {"from_logits": False, **options})
+        score = _Score(loss, {"from_logits": False, **options})
     return sklearn.metrics.make_scorer(
         score, response_method=response_method, greater_is_better=False
     )
 
 
-class _Loss(Adapted):
+class _Score(Adapted):
     """A loss that takes the truth first, and gives a number."""
 
     def __call__(self, y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:

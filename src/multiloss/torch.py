@@ -16,13 +16,19 @@ from torch.nn import Parameter
 from multiloss._losses.absolute import mae
 from multiloss._losses.binary import binary_cross_entropy
 from multiloss._losses.categorical import cross_entropy
-from multiloss._losses.custom import make_loss
+from multiloss._losses.divergence import kl_terms
 from multiloss._losses.likelihood import gaussian_nll, poisson_nll
 from multiloss._losses.robust import huber, smooth_l1
 from multiloss._losses.squared import mse
-from multiloss._module import Module, aligned, all_true, shown
-from multiloss._planning.options import REQUIRED, checked_reduction, keywords_of, no_such_option
-from multiloss._typing import Array, Namespace, Operand
+from multiloss._module import LossModule, aligned, all_true, shown
+from multiloss._planning.options import (
+    REQUIRED,
+    checked_reduction,
+    keywords_of,
+    name_of,
+    no_such_option,
+)
+from multiloss._typing import Operand
 from multiloss._value import get
 
 __all__ = [
@@ -41,7 +47,7 @@ __all__ = [
 ]
 
 
-class Loss(Module):
+class Loss(LossModule):
     """Any loss as a module, with parameters that may be learned.
 
     Parameters
@@ -91,7 +97,7 @@ class Loss(Module):
         if not callable(loss):
             raise TypeError(f"Loss takes a loss such as multiloss.huber, got {loss!r}")
         self.loss = loss
-        self._name = str(getattr(loss, "__name__", repr(loss)))
+        self._name = name_of(loss)
         self.reduction = self._take_reduction(options)
         tensors = {name: each for name, each in options.items() if isinstance(each, Tensor)}
         self._tensors = tuple(tensors)
@@ -134,21 +140,22 @@ class Loss(Module):
         **options: Any,
     ) -> Tensor:
         """Return the loss."""
-        chosen = {**self._options, **{name: getattr(self, name) for name in self._tensors}}
-        if self.reduction is not None:
-            chosen["reduction"] = self.reduction
-        result: Tensor = self.loss(input, target, **{**chosen, **options})
+        result: Tensor = self.loss(input, target, **{**self._current_options(), **options})
         return result
 
-    def extra_repr(self) -> str:
-        """Return the loss and its options, for the representation of the module."""
+    def _current_options(self) -> dict[str, Any]:
         options = {**self._options, **{name: getattr(self, name) for name in self._tensors}}
         if self.reduction is not None:
             options["reduction"] = self.reduction
-        return ", ".join([self._name, *(f"{key}={shown(each)}" for key, each in options.items())])
+        return options
+
+    def extra_repr(self) -> str:
+        """Return the loss and its options, for the representation of the module."""
+        options = self._current_options().items()
+        return ", ".join([self._name, *(f"{name}={shown(each)}" for name, each in options)])
 
 
-class MSELoss(Module, torch.nn.MSELoss):
+class MSELoss(LossModule, torch.nn.MSELoss):
     """Mean squared error, (1/n) Σ (y − t)², as :func:`multiloss.mse` defines it.
 
     Parameters
@@ -168,7 +175,7 @@ class MSELoss(Module, torch.nn.MSELoss):
     loss = staticmethod(mse)
 
 
-class SSELoss(Module):
+class SSELoss(LossModule):
     """Half the sum of squared errors, ½ Σ (y − t)², as :func:`multiloss.sse` defines it.
 
     Parameters
@@ -201,7 +208,7 @@ class SSELoss(Module):
         super().__init__(size_average, reduce, reduction)
 
 
-class L1Loss(Module, torch.nn.L1Loss):
+class L1Loss(LossModule, torch.nn.L1Loss):
     """Mean absolute error, as :func:`multiloss.mae` defines it.
 
     Parameters
@@ -220,7 +227,7 @@ class L1Loss(Module, torch.nn.L1Loss):
     loss = staticmethod(mae)
 
 
-class SmoothL1Loss(Module, torch.nn.SmoothL1Loss):
+class SmoothL1Loss(LossModule, torch.nn.SmoothL1Loss):
     """Smooth L1 loss, as :func:`multiloss.smooth_l1` defines it.
 
     Parameters
@@ -240,7 +247,7 @@ class SmoothL1Loss(Module, torch.nn.SmoothL1Loss):
     attributes = ("beta",)
 
 
-class HuberLoss(Module, torch.nn.HuberLoss):
+class HuberLoss(LossModule, torch.nn.HuberLoss):
     """Huber loss, as :func:`multiloss.huber` defines it.
 
     Parameters
@@ -262,7 +269,7 @@ class HuberLoss(Module, torch.nn.HuberLoss):
     attributes = ("delta",)
 
 
-class GaussianNLLLoss(Module, torch.nn.GaussianNLLLoss):
+class GaussianNLLLoss(LossModule, torch.nn.GaussianNLLLoss):
     """Negative log-likelihood of normal distributions, as :func:`multiloss.gaussian_nll` has it.
 
     Parameters
@@ -298,7 +305,7 @@ class GaussianNLLLoss(Module, torch.nn.GaussianNLLLoss):
         return result
 
 
-class PoissonNLLLoss(Module, torch.nn.PoissonNLLLoss):
+class PoissonNLLLoss(LossModule, torch.nn.PoissonNLLLoss):
     """Negative log-likelihood of counts, as :func:`multiloss.poisson_nll` defines it.
 
     Parameters
@@ -329,7 +336,7 @@ class PoissonNLLLoss(Module, torch.nn.PoissonNLLLoss):
         return super().forward(log_input, target, weight=weight, where=where)
 
 
-class CrossEntropyLoss(Module, torch.nn.CrossEntropyLoss):
+class CrossEntropyLoss(LossModule, torch.nn.CrossEntropyLoss):
     """Cross-entropy of scores along the axis 1, as :func:`multiloss.cross_entropy` defines it.
 
     Parameters
@@ -378,7 +385,7 @@ class CrossEntropyLoss(Module, torch.nn.CrossEntropyLoss):
         return result
 
 
-class _TwoClasses(Module):
+class _BinaryCrossEntropy(LossModule):
     """The forward of losses of two classes, whose attribute ``weight`` multiplies the losses."""
 
     loss = staticmethod(binary_cross_entropy)
@@ -411,14 +418,14 @@ class _TwoClasses(Module):
             **options,
         )
         if is_mean_of_products:
-            # By the weights of the call, not by those of the module.
+            # The mean divides by the weights of the call alone, the sum of mae of ones.
             result = result / mae(
                 torch.ones_like(input), 0.0, weight=weight, where=where, reduction="sum"
             )
         return result
 
 
-class BCEWithLogitsLoss(_TwoClasses, torch.nn.BCEWithLogitsLoss):
+class BCEWithLogitsLoss(_BinaryCrossEntropy, torch.nn.BCEWithLogitsLoss):
     """Cross-entropy of two classes, as :func:`multiloss.binary_cross_entropy` defines it.
 
     Parameters
@@ -438,8 +445,10 @@ class BCEWithLogitsLoss(_TwoClasses, torch.nn.BCEWithLogitsLoss):
     from_logits = True
 
 
-class BCELoss(_TwoClasses, torch.nn.BCELoss):
-    """The same of probabilities.
+class BCELoss(_BinaryCrossEntropy, torch.nn.BCELoss):
+    """Cross-entropy of the probabilities of two classes.
+
+    As :func:`multiloss.binary_cross_entropy` has it with ``from_logits=False``.
 
     Parameters
     ----------
@@ -457,31 +466,7 @@ class BCELoss(_TwoClasses, torch.nn.BCELoss):
     from_logits = False
 
 
-# value = t (log t - y), where 0 log(0) is 0
-# slope = -t
-def kl_divergence_of_logarithms(xp: Namespace, prediction: Array, target: Array) -> Array:
-    """Return the terms of the divergence, of the logarithms of probabilities."""
-    nothing = target == 0
-    terms = target * (xp.log(xp.where(nothing, 1.0, target)) - prediction)
-    return xp.where(nothing, 0.0, terms)
-
-
-def _negative_target(xp: Namespace, prediction: Array, target: Array) -> Array:  # noqa: ARG001
-    return -target
-
-
-# value = exp(t) (t - y)
-# slope = -exp(t)
-def kl_divergence_of_two_logarithms(xp: Namespace, prediction: Array, target: Array) -> Array:
-    """Return the same for a target that holds logarithms too."""
-    return xp.exp(target) * (target - prediction)
-
-
-def _negative_exponential(xp: Namespace, prediction: Array, target: Array) -> Array:  # noqa: ARG001
-    return -xp.exp(target)
-
-
-class KLDivLoss(Module, torch.nn.KLDivLoss):
+class KLDivLoss(LossModule, torch.nn.KLDivLoss):
     """Kullback–Leibler divergence of the logarithms of probabilities, element by element.
 
     Parameters
@@ -500,10 +485,7 @@ class KLDivLoss(Module, torch.nn.KLDivLoss):
     tensor(0.6931)
     """
 
-    losses = (
-        make_loss(kl_divergence_of_logarithms, _negative_target),
-        make_loss(kl_divergence_of_two_logarithms, _negative_exponential),
-    )
+    loss = staticmethod(kl_terms)
 
     def forward(
         self,
@@ -515,9 +497,10 @@ class KLDivLoss(Module, torch.nn.KLDivLoss):
     ) -> Tensor:
         """Return the loss."""
         is_of_batch = self.reduction == "batchmean"
-        result: Tensor = self.losses[self.log_target](
+        result: Tensor = self.loss(
             input,
             target,
+            log_target=self.log_target,
             weight=weight,
             where=where,
             reduction="sum" if is_of_batch else self.reduction,

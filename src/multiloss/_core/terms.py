@@ -45,7 +45,8 @@ class Term(NamedTuple):
     is_summed: bool = True  # False where the combination needs the slope alone
     # For a term of which value and slope have most in common: returns a function for each.
     prepare: Callable[..., "Prepared"] | None = None
-    curvature: Elementwise | None = None  # the derivative of the slope, if it is known
+    # The second derivative, divided by slope_scale too; None where there is no closed form.
+    curvature: Elementwise | None = None
 
 
 Prepared: TypeAlias = tuple[Callable[[], Array], Callable[[], Array | Scaled]]
@@ -70,12 +71,12 @@ def difference(xp: Namespace, prediction: Array, target: Array, *_: Array) -> Ar
     return prediction - target
 
 
-def straight(xp: Namespace, prediction: Array, target: Array, *_: Array) -> Array:
-    """Return the curvature of straight pieces, which is 0, as it is at their ends by convention."""
+def zero_curvature(xp: Namespace, prediction: Array, target: Array, *_: Array) -> Array:
+    """Return 0, the curvature of straight pieces, and by convention of the kinks between them."""
     return xp.zeros_like(prediction - target)
 
 
-def parabolic(xp: Namespace, prediction: Array, target: Array, *_: Array) -> Array:
+def unit_curvature(xp: Namespace, prediction: Array, target: Array, *_: Array) -> Array:
     """Return the curvature of ½ (y - t)², which is 1."""
     return xp.ones_like(prediction - target)
 
@@ -83,7 +84,7 @@ def parabolic(xp: Namespace, prediction: Array, target: Array, *_: Array) -> Arr
 def square(
     residual: Elementwise,
     residual_slope: Elementwise | None = None,
-    curvature: Elementwise = parabolic,
+    curvature: Elementwise | None = None,
 ) -> Term:
     """Return the term |residual|², of which the derivative is 2 residual · residual_slope.
 
@@ -105,5 +106,5 @@ def square(
         residual=residual,
         residual_slope=residual_slope,
         is_square=True,
-        curvature=curvature,
+        curvature=unit_curvature if residual_slope is None else curvature,
     )

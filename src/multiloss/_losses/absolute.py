@@ -7,7 +7,7 @@ from multiloss._core.combinations import RATIO, ROOT
 from multiloss._core.loss import AT_LEAST_ONE, FRACTION, NOT_NEGATIVE, Loss, ParameterSpec
 from multiloss._core.measures import LARGEST
 from multiloss._core.namespaces import is_constant
-from multiloss._core.terms import Term, difference, square, straight
+from multiloss._core.terms import Term, difference, square, zero_curvature
 from multiloss._losses.numerics import broadcast_with, guarded
 from multiloss._losses.options import with_options
 from multiloss._planning.options import NAN, checked_scalar
@@ -37,7 +37,7 @@ def _mae_slope(xp: Namespace, prediction: Array, target: Array) -> Array:
     return xp.sign(prediction - target)
 
 
-MAE = Loss("mae", (Term(_mae, _mae_slope, curvature=straight),), kernel="mae")
+MAE = Loss("mae", (Term(_mae, _mae_slope, curvature=zero_curvature),), kernel="mae")
 
 
 @with_options
@@ -204,7 +204,7 @@ def _epsilon_insensitive_slope(
 
 EPSILON_INSENSITIVE = Loss(
     "epsilon_insensitive",
-    (Term(_epsilon_insensitive, _epsilon_insensitive_slope, curvature=straight),),
+    (Term(_epsilon_insensitive, _epsilon_insensitive_slope, curvature=zero_curvature),),
     parameters=(ParameterSpec("epsilon", NOT_NEGATIVE),),
 )
 
@@ -276,7 +276,7 @@ def _pinball_slope(xp: Namespace, prediction: Array, target: Array, q: Parameter
 
 PINBALL = Loss(
     "pinball",
-    (Term(_pinball, _pinball_slope, curvature=straight),),
+    (Term(_pinball, _pinball_slope, curvature=zero_curvature),),
     parameters=(ParameterSpec("q", FRACTION),),
 )
 
@@ -341,7 +341,7 @@ def _mape_slope(xp: Namespace, prediction: Array, target: Array, eps: Parameter)
 
 MAPE = Loss(
     "mape",
-    (Term(_mape, _mape_slope, curvature=straight),),
+    (Term(_mape, _mape_slope, curvature=zero_curvature),),
     parameters=(ParameterSpec("eps", NOT_NEGATIVE),),
 )
 

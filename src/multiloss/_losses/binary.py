@@ -43,7 +43,8 @@ class _Variant(NamedTuple):
 
 # value = -A log p - B log(1 - p)
 #
-# with the weights A = v t and B = 1 - t, or A = α t and B = (1 - α)(1 - t)
+# with the weights A = v t and B = 1 - t, or A = α t and B = (1 - α)(1 - t); the derivatives stand
+# with Sigmoid and Probability.
 def _binary_cross_entropy(
     variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
 ) -> Prepared:

@@ -12,7 +12,7 @@ from typing import Unpack
 from multiloss._call import evaluate
 from multiloss._core.loss import NOT_NEGATIVE, Domain, Loss, ParameterSpec
 from multiloss._core.namespaces import is_constant
-from multiloss._core.terms import Term, difference, parabolic, square
+from multiloss._core.terms import Term, difference, square, unit_curvature
 from multiloss._losses.numerics import (
     broadcast_with,
     expm1_minus,
@@ -129,6 +129,7 @@ FULL_POISSON_NLL_OF_LOG = replace(
 )
 POISSON_NLL = replace(POISSON_NLL_OF_LOG, terms=(_OF_RATE,))
 FULL_POISSON_NLL = replace(POISSON_NLL, terms=(_OF_RATE._replace(value=_full_poisson_nll),))
+# Apart, since nothing is added where eps is 0.
 _EPS = (ParameterSpec("eps", NOT_NEGATIVE),)
 POISSON_NLL_WITH_EPS = replace(POISSON_NLL, parameters=_EPS)
 FULL_POISSON_NLL_WITH_EPS = replace(FULL_POISSON_NLL, parameters=_EPS)
@@ -209,6 +210,7 @@ def poisson_nll(
 # v     = the variance, and at least ε
 # value = (log(v) + (y - t)² / v) / 2
 # slope = (y - t) / v
+# curvature = 1 / v
 def _gaussian_nll(
     xp: Namespace, prediction: Array, target: Array, variance: Parameter, eps: Parameter
 ) -> Array:
@@ -233,7 +235,7 @@ def _gaussian_nll_slope(
 def _gaussian_nll_curvature(
     xp: Namespace, prediction: Array, target: Array, variance: Parameter, eps: Parameter
 ) -> Array:
-    return parabolic(xp, prediction, target) / _at_least(xp, variance, eps)
+    return unit_curvature(xp, prediction, target) / _at_least(xp, variance, eps)
 
 
 def _at_least(xp: Namespace, variance: Parameter, eps: Parameter) -> Parameter:
@@ -348,6 +350,7 @@ def _log_ratio_by_roots(xp: Namespace, above: Array, below: Array) -> Array:
 
 # value = 2 (y - t - t log(y/t)),  and 2 y where t = 0
 # slope = 2 (y - t) / y
+# curvature = 2 t / y²
 def _poisson_deviance(xp: Namespace, prediction: Array, target: Array) -> Array:
     zero = (target == 0) & (prediction >= 0)
     half = _half_poisson_deviance(
@@ -575,7 +578,7 @@ def _tweedie_deviance_curvature(
     root = safe ** (-0.5 * power)
     curvature = (1 - power + power * (target / safe)) * root * root
     curvature = xp.where(_is_tweedie(prediction, target, power), curvature, xp.nan)
-    return where_parameter(xp, power == 0, parabolic(xp, prediction, target), curvature)
+    return where_parameter(xp, power == 0, unit_curvature(xp, prediction, target), curvature)
 
 
 def _is_tweedie(prediction: Array, target: Array, power: Parameter) -> Array:

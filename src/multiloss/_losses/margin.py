@@ -4,7 +4,7 @@ from typing import Unpack
 
 from multiloss._call import evaluate
 from multiloss._core.loss import NOT_NEGATIVE, Loss, ParameterSpec
-from multiloss._core.terms import Prepared, Term, prepared, straight, with_class_axis
+from multiloss._core.terms import Prepared, Term, prepared, with_class_axis, zero_curvature
 from multiloss._losses.classes import (
     at_label,
     checked_label,
@@ -39,7 +39,7 @@ def _hinge_slope(xp: Namespace, prediction: Array, target: Array, margin: Parame
 
 HINGE = Loss(
     "hinge",
-    (Term(_hinge, _hinge_slope, curvature=straight),),
+    (Term(_hinge, _hinge_slope, curvature=zero_curvature),),
     parameters=(_MARGIN,),
     takes_signs=True,
 )
@@ -93,6 +93,7 @@ def hinge(
 
 # value = max(0, margin - z)²
 # slope = -2 t max(0, margin - z)
+# curvature = 2 t² where z < margin, and 0 elsewhere
 def _squared_hinge(xp: Namespace, prediction: Array, target: Array, margin: Parameter) -> Array:
     violation = _hinge(xp, prediction, target, margin)
     return violation * violation
@@ -172,6 +173,7 @@ def squared_hinge(
 # value = max(0, 1 - z)²   where z >= -1
 #         -4 z             elsewhere
 # slope = -2 t max(0, 1 - z), -4 t
+# curvature = 2 t² where -1 <= z < 1, and 0 elsewhere
 def _modified_huber(xp: Namespace, prediction: Array, target: Array) -> Array:
     violation = _hinge(xp, prediction, target, 1.0)
     far = violation > 2  # noqa: PLR2004  where the parabola ends

@@ -13,7 +13,7 @@ from multiloss._core.loss import (
     Loss,
     ParameterSpec,
 )
-from multiloss._core.terms import Term, parabolic
+from multiloss._core.terms import Term, unit_curvature
 from multiloss._losses.absolute import MAE
 from multiloss._losses.numerics import (
     expm1,
@@ -38,6 +38,7 @@ _LOG2 = 0.6931471805599453
 #           r² / 2          where |r| <= δ
 # value  =  δ (|r| - δ/2)   elsewhere        =  c (r - c/2)
 # slope  =  c
+# curvature = 1 where |r| <= δ, and 0 elsewhere
 #
 # One expression for both branches, without |r|, whose second derivative at 0 would be missing.
 def _huber_slope(xp: Namespace, prediction: Array, target: Array, delta: Parameter) -> Array:
@@ -121,8 +122,9 @@ def huber(
 #
 # value = that of Huber, divided by β  =  c (r - β c/2)
 # slope = c
+# curvature = 1/β where |r| <= β, and 0 elsewhere
 #
-# The number 0 is the absolute error; an array may hold some.
+# The number 0 is mae, by _OF_BETAS below; an array may hold zeros.
 def _smooth_l1(xp: Namespace, prediction: Array, target: Array, beta: Parameter) -> Array:
     clipped = _smooth_l1_slope(xp, prediction, target, beta)
     return clipped * (prediction - target - 0.5 * beta * clipped)
@@ -804,7 +806,7 @@ def _half_square_slope(xp: Namespace, prediction: Array, target: Array, scale: P
 def _half_square_curvature(
     xp: Namespace, prediction: Array, target: Array, scale: Parameter
 ) -> Array:
-    return in_units(in_units(parabolic(xp, prediction, target), scale), scale)
+    return in_units(in_units(unit_curvature(xp, prediction, target), scale), scale)
 
 
 def _pseudo_huber_in_units(

@@ -349,6 +349,7 @@ def rmsle(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> Ar
 #           (1 - q) (y - t)²   where y > t
 # value  =        q (y - t)²   elsewhere
 # slope  =  the same without the square, twice
+# curvature = 2 (1 - q), 2 q
 #
 # The value is computed from the slope, so that a q of zero does not meet a square that overflows.
 def _expectile(xp: Namespace, prediction: Array, target: Array, q: Parameter) -> Array:

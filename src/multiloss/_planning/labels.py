@@ -17,11 +17,12 @@ class _Labels(NamedTuple):
 def without_labels(given: Mapping[str, Operand]) -> dict[str, Operand]:
     """Return operands as arrays of what holds their numbers; raise if labels contradict the order.
 
-    Labels that are not the same on both sides say nothing: those are paired by position.
+    Operands whose labels differ, and not only in their order, are paired by position. Each is
+    compared with the first that has labels.
     """
     result, labelled = dict(given), {}
     for role, value in given.items():
-        # Old releases of Dynamo do not trace what a number is made of.
+        # Old releases of Dynamo do not trace the class of a number.
         labels = None if type(value) in NUMBERS else _labels_of(value)
         if labels is not None:
             labelled[role] = labels
@@ -47,14 +48,14 @@ def _labels_of(value: Any) -> _Labels | None:
 
 
 def _unwrapped(value: Any) -> Any:
-    # So that what is computed when it is needed is not read before.
+    # A DataArray on Dask stays lazy.
     return value.data if _package_of(value) == "xarray" else value
 
 
 def _check(role: str, labels: _Labels, other_role: str, others: _Labels) -> None:
     if len(labels.indexes) != len(others.indexes):
         return
-    if labels.names != others.names and labels.names and others.names:
+    if labels.names and others.names and labels.names != others.names:
         if set(labels.names) == set(others.names):
             raise ValueError(
                 f"{role} has the axes {labels.names} and {other_role} has the axes "

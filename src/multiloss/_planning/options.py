@@ -74,6 +74,11 @@ def keywords_of(loss: Callable[..., Any]) -> dict[str, Any] | None:
     return {each.name: each.default for each in parameters}
 
 
+def name_of(function: Any) -> str:
+    """Return the name of a function, or what else prints it."""
+    return str(getattr(function, "__name__", repr(function)))
+
+
 def unknown_option(loss: Loss, unknown: Iterable[str]) -> str:
     """Return what to say about keywords that are no options of a loss."""
     # Once each, since some losses compute with a parameter only where it is given.
