@@ -20,9 +20,10 @@ MODULES = sorted(
 )
 
 
-@pytest.mark.parametrize(
-    "file", ["README.md", "docs/custom_loss.md", "docs/explain.md", "docs/torch.md"]
-)
+PAGES = ("coming_from", "custom_loss", "explain", "torch")
+
+
+@pytest.mark.parametrize("file", ["README.md", *(f"docs/{each}.md" for each in PAGES)])
 def test_pages(file: str) -> None:
     text = (ROOT / file).read_text("utf-8").replace("```", "")
     examples = doctest.DocTestParser().get_doctest(text, {}, file, str(ROOT / file), 0)
