@@ -255,6 +255,47 @@ def test_compiled_in_one_graph(case: Case) -> None:
     torch.testing.assert_close(compiled(*case.operands), module(*case.operands))
 
 
+@pytest.mark.parametrize("name", ["MSELoss", "CrossEntropyLoss"])
+def test_symbolic_trace_of_keywords(name: str) -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.loss = getattr(ours, name)()
+
+        def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+            result: Tensor = self.loss(input=prediction, target=target)
+            return result
+
+    operands = CASES[name].operands
+    traced = torch.fx.symbolic_trace(Model())
+    torch.testing.assert_close(traced(*operands), getattr(ours, name)()(*operands))
+
+
+def test_targets_that_are_no_tensors() -> None:
+    scores = normal(2, 3)
+    expected = ml.cross_entropy(scores, torch.tensor([0, 2]))
+    torch.testing.assert_close(ours.CrossEntropyLoss()(scores, [0, 2]), expected)
+
+
+def test_a_module_of_text_is_that_of_the_function() -> None:
+    given: list[Any] = ["huber(delta=0.5)", {"name": "huber", "delta": 0.5}]
+    for loss in (*given, ml.get("huber", delta=0.5)):
+        assert repr(ours.Loss(loss)) == "Loss(huber, delta=0.5, reduction='mean')"
+    with pytest.raises(TypeError, match="huber has no option dleta"):
+        ours.Loss("huber", dleta=1.0)
+    with pytest.raises(TypeError, match=r"mse \+ mae has no option delta"):
+        ours.Loss("mse + mae", delta=1.0)
+    assert ours.Loss("mse + mae", reduction="sum")(normal(3), normal(3)).shape == ()
+
+
+def test_complex_numbers() -> None:
+    operands = torch.tensor([1 + 1j]), torch.tensor([0j])
+    assert nn.L1Loss()(*operands).item() == pytest.approx(2**0.5)
+    with pytest.raises(TypeError, match="of complex numbers is not defined"):
+        ours.L1Loss()(*operands)
+    assert ours.MSELoss()(*operands).item() == 2.0
+
+
 def test_torchscript_says_why_not() -> None:
     with pytest.raises(NotImplementedError, match=r"torch\.jit\.script does not compile MSELoss; "):
         torch.jit.script(ours.MSELoss())
@@ -274,7 +315,7 @@ def test_a_loss_that_is_written() -> None:
         module(prediction, target),
         0.5 * ml.mse(prediction, target) + 0.5 * ml.huber(prediction, target, delta=0.5),
     )
-    assert repr(module) == "Loss(0.5 * mse + 0.5 * huber(delta=0.5))"
+    assert repr(module) == "Loss(0.5 * mse + 0.5 * huber(delta=0.5), reduction='mean')"
     copied = pickle.loads(pickle.dumps(module))  # noqa: S301  made by the test
     torch.testing.assert_close(copied(prediction, target), module(prediction, target))
 

@@ -1,5 +1,7 @@
 """Things with ``__array__``, pandas standing for them."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,6 +52,32 @@ def test_labels_in_another_order(other: pd.DataFrame) -> None:
     assert ml.mse(FRAME, other.to_numpy()) == by_position
     with pytest.raises(ValueError, match=r"\Aprediction and where have the same labels"):
         ml.mse(FRAME, 0.0, where=other > 0)
+
+
+class Subclass(pd.Series):
+    pass
+
+
+def test_subclasses_have_labels() -> None:
+    one = Subclass([1.0, 2.0], index=["a", "b"])
+    with pytest.raises(ValueError, match="have the same labels in another order"):
+        ml.mse(one, one[["b", "a"]])
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.MultiIndex.from_tuples([("a", 0), ("a", 1)]),
+        pd.Index([True, False]),
+        pd.Index([1, 1]),
+        pd.Index([1.5, 0.5]),
+        pd.date_range("2020-01-01", periods=2),
+    ],
+    ids=["levels", "booleans", "duplicates", "floats", "dates"],
+)
+def test_indexes_of_other_kinds(index: Any) -> None:
+    one, other = pd.Series([1.0, 2.0]), pd.Series([1.0, 2.0], index=index)
+    assert ml.mse(one, other) == ml.mse(other, one) == 0.0
 
 
 def test_other_labels_are_paired_by_position() -> None:

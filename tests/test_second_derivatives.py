@@ -175,7 +175,36 @@ def test_what_stands_where_a_loss_is_concave() -> None:
     np.testing.assert_array_equal(concave([9.0], [0.0], half=True)[1], [0.5])
 
 
-def test_nan_stays_nan_but_for_a_mask() -> None:
+@every(ELEMENTWISE)
+def test_nan_has_no_second_derivative(name: str) -> None:
+    for operands in (([np.nan, 1.0], [1.0, 1.0]), ([1.0, 1.0], [np.nan, 1.0])):
+        for nonpositive in (None, 1.0):
+            both = ml.gradient_and_hessian(LOSSES[name].function, nonpositive=nonpositive)
+            assert np.isnan(both(*operands)[1]).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("prediction", [1e-20, 1e-25, 1e-9])
+def test_focal_of_a_probability_that_vanishes(prediction: float) -> None:
+    # p² (-log(1 - p)) is p³ there, with the second derivative 6 p.
+    both = ml.gradient_and_hessian(ml.binary_focal)
+    operands = np.array([prediction], np.float32), np.zeros(1, np.float32)
+    _, hessian = both(*operands, from_logits=False)
+    assert hessian[0] == pytest.approx(6 * prediction, rel=1e-5, abs=1e-24)
+
+
+def test_barron_of_a_scale_that_vanishes() -> None:
+    # z = r/s is large: (1 + z²)^(-3/2) / s² = s / r³
+    _, hessian = ml.gradient_and_hessian(ml.barron)(np.ones(1), np.zeros(1), scale=1e-200)
+    assert hessian[0] == pytest.approx(1e-200, rel=1e-12)
+
+
+@pytest.mark.parametrize("loss", ["2 * mae", "mae + mae"])
+def test_each_loss_of_a_sum_is_replaced(loss: str) -> None:
+    both = ml.gradient_and_hessian(ml.get(loss), nonpositive=1.0)
+    np.testing.assert_array_equal(both([1.0], [2.0])[1], [2.0])
+
+
+def test_nan_stays_nan_outside_of_the_domain() -> None:
     # Outside of the domain; and 2 (2 t/y - 1) / y² / 2 = 1.
     for nonpositive in (None, 1.0):
         both = ml.gradient_and_hessian(ml.gamma_deviance, nonpositive=nonpositive)

@@ -26,6 +26,14 @@ def test_in_torch_compile(both: Any) -> None:
         torch.testing.assert_close(found, reference)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", [ml.get("huber", delta=2.0), ml.get("mse + mae")], ids=repr)
+def test_values_in_torch_compile(loss: ml.Loss) -> None:
+    operands = torch.tensor(PREDICTION), torch.tensor(TARGET)
+    compiled: Any = torch.compile(loss, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(*operands), loss(*operands))
+
+
 @pytest.mark.parametrize("both", [BOTH, ONES], ids=repr)
 def test_in_jit(both: Any) -> None:
     operands = jnp.asarray(PREDICTION), jnp.asarray(TARGET)

@@ -35,10 +35,12 @@ def test_a_name_is_a_loss(name: str) -> None:
         {"name": "huber", "delta": 2.0},
         {"name": "huber", "delta": 2},
         {"name": "huber", "delta": np.float64(2.0)},
+        {"name": "huber", "delta": np.float32(2.0)},
+        {"name": "huber", "delta": np.int64(2)},
         HUBER,
         partial(ml.huber, delta=2.0),
     ],
-    ids=["text", "dict", "int", "numpy", "loss", "partial"],
+    ids=["text", "dict", "int", "float64", "float32", "int64", "loss", "partial"],
 )
 def test_what_is_one_loss(written: Any) -> None:
     assert ml.get(written) == HUBER
@@ -119,6 +121,38 @@ def test_a_sum_prints_its_signs() -> None:
     assert repr(loss) == "mse - 0.5 * mae - huber(delta=2.0)"
 
 
+def test_parameters_of_one_name_are_told_apart(engine: Library) -> None:
+    prediction, target = engine.array([[1.0, 5.0], [3.0, 0.0]]), engine.array(np.zeros((2, 2)))
+    one, other = ml.get("huber", delta=[[1.0, 2.0]]), ml.get("huber", delta=3.0)
+    total = (one + other)(prediction, target)
+    # (0.5 + 8 + 2.5) / 4, and (0.5 + 10.5 + 4.5) / 4
+    assert float(engine.numpy(total)) == pytest.approx(6.625, rel=1e-6)
+
+
+def test_what_is_added_by_sum() -> None:
+    assert sum([ml.get("mse"), ml.get("mae")]) == ml.get("mse + mae")
+
+
+def test_a_dictionary_holds_no_custom_loss() -> None:
+    def huber(xp: Any, prediction: Any, target: Any) -> Any:  # noqa: ARG001  the name of another one
+        return (prediction - target) ** 4
+
+    loss = ml.get(ml.make_loss(huber))
+    assert loss(np.array([2.0]), [0.0]) == 16.0
+    with pytest.raises(ValueError, match="huber is no loss of this package"):
+        loss.to_dict()
+
+
+def test_an_option_that_one_loss_has_not() -> None:
+    with pytest.raises(TypeError, match="has no option reduction"):
+        ml.get("sse + sse(half=False)")([1.0], [0.0], reduction="none")
+
+
+def test_complex_numbers() -> None:
+    # |1 + i|² twice
+    assert ml.get("mse + mse")(np.array([1.0 + 1.0j]), [0.0]) == 4.0
+
+
 def test_it_is_a_value() -> None:
     with pytest.raises(AttributeError, match="is a value"):
         HUBER.terms = ()
@@ -134,6 +168,8 @@ def test_it_is_a_value() -> None:
         ("huber(1.0)", {}, ValueError, "is no loss; write one as"),
         ("print('x')", {}, ValueError, "is no loss; write one as"),
         (3.0, {}, TypeError, "got a float"),
+        ({"sum": []}, {}, TypeError, "is no list of losses"),
+        ({"name": 5}, {}, TypeError, "the name of a loss is text, got 5"),
         ({"delta": 1.0}, {}, ValueError, "has no name"),
         ("mse", {"weight": np.ones(2)}, TypeError, "weight is a ndarray"),
     ],

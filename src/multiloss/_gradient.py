@@ -64,9 +64,10 @@ def gradient_and_hessian(
         function that passes its first argument on to one, or adds some up.
     nonpositive : float, optional
         What replaces second derivatives of the elements that are not positive: on straight pieces,
-        and where a loss is concave. By default they stay, and are 0 on straight pieces and at
-        kinks. Weights and the number of elements in a mean count as for all others.
-        Gradient boosting wants a positive number; LightGBM takes 1 for the absolute error.
+        and where a loss is concave; in a sum, those of each loss before its factor. By default they
+        stay, and are 0 on straight pieces and at kinks. Weights and the number of elements in a
+        mean count as for all others. Gradient boosting wants a positive number; LightGBM takes 1
+        for the absolute error.
 
     Returns
     -------
@@ -145,6 +146,8 @@ def _evaluated(
     except AttributeError as error:
         if isinstance(error.obj, Differentiated):
             raise ChainError from error
+        if isinstance(error.obj, ValueAndGradient):
+            raise TypeError(SUM) from error
         raise
     except TypeError as error:
         # Python and the engines complain of an operand by the name of its type.

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.fx import Proxy
 from torch.nn.modules.loss import _Loss
 
-from multiloss._engines.torch_private import is_traced, is_transformed
+from multiloss._engines.torch_private import is_symbolically_traced, is_traced, is_transformed
 from multiloss._typing import Operand
 
 
@@ -24,10 +24,12 @@ class LossModule(_Loss):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the loss; where torch.fx traces, one node that is this module."""
-        if args and type(args[0]) is Proxy:
-            tracer: Any = args[0].tracer
-            path = tracer.path_of_module(self)
-            return tracer.create_proxy("call_module", path, args, kwargs)
+        if is_symbolically_traced():
+            for each in (*args, *kwargs.values()):
+                if isinstance(each, Proxy):
+                    tracer: Any = each.tracer
+                    path = tracer.path_of_module(self)
+                    return tracer.create_proxy("call_module", path, args, kwargs)
         return super().__call__(*args, **kwargs)
 
     def forward(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from multiloss._core.combinations import MEAN
 from multiloss._core.loss import Loss
 from multiloss._core.terms import Elementwise, Term
-from multiloss._typing import Array, Namespace, Parameter
+from multiloss._typing import OPTION_NAMES, Array, Namespace, Parameter
 
 
 class Part(NamedTuple):
@@ -23,6 +23,8 @@ def sum_of(losses: Sequence[Loss], factors: Sequence[float]) -> Loss | None:
     first = losses[0]
     if any(not _is_one_term(each) or not _are_alike(first, each) for each in losses):
         return None
+    if all(each.takes_complex for each in losses):
+        return None  # squares, whose sum is none to an engine
     values, slopes, curvatures = [], [], []
     start = 0
     for given, loss in zip(factors, losses, strict=True):
@@ -36,10 +38,18 @@ def sum_of(losses: Sequence[Loss], factors: Sequence[float]) -> Loss | None:
     return Loss(
         " + ".join(each.name for each in losses),
         (Term(value, slope, curvature=curvature),),
-        parameters=tuple(spec for each in losses for spec in each.parameters),
+        # Names that differ, since operands are told apart by them.
+        parameters=tuple(
+            spec._replace(name=f"{spec.name} of {loss.name} (term {place})")
+            for place, loss in enumerate(losses, 1)
+            for spec in loss.parameters
+        ),
         reduction=first.reduction,
         takes_signs=first.takes_signs,
         stand_in=first.stand_in,
+        options=tuple(
+            name for name in OPTION_NAMES if all(name in each.options for each in losses)
+        ),
     )
 
 

@@ -1,12 +1,14 @@
 """Losses as values: functions with their options, and sums of them."""
 
+import numbers
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
 
 from multiloss._call import bound_loss, evaluate
-from multiloss._planning.options import keywords_of, name_of, no_such_option
+from multiloss._differentiated import Differentiated
+from multiloss._planning.options import REQUIRED, keywords_of, name_of, no_such_option
 from multiloss._registry import losses
 from multiloss._sum import sum_of
 from multiloss._typing import OPTION_NAMES, ArrayT, Operand
@@ -54,16 +56,19 @@ class Loss:
     True
     """
 
-    __slots__ = ("terms",)
+    __slots__ = ("__weakref__", "_one_pass", "terms")
     terms: tuple[Summand, ...]
+    _one_pass: "_OnePass | None"
 
     def __init__(self, terms: Iterable[Summand]) -> None:
         object.__setattr__(self, "terms", tuple(terms))
+        # Here, since compilers do not follow a cache in a call.
+        object.__setattr__(self, "_one_pass", _one_pass(self.terms))
 
     def __call__(self, prediction: ArrayT, target: Operand, **options: Any) -> ArrayT:
         """Return the loss; options override those that it has."""
-        one_pass = _one_pass(self.terms)
-        if one_pass is not None and options.keys() <= _SHARED:
+        one_pass = self._one_pass
+        if one_pass is not None and not _needs_each_term(prediction, options):
             loss, parameters, common = one_pass
             return evaluate(loss, prediction, target, *parameters, **{**common, **options})
         result: Any = None
@@ -74,7 +79,16 @@ class Loss:
         return cast(ArrayT, result)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what a configuration file holds, of which :func:`get` makes it again."""
+        """Return what a configuration file holds, of which :func:`get` makes it again.
+
+        Raises ValueError for a loss of :func:`make_loss`, which has no name there.
+        """
+        for each in self.terms:
+            if not _is_named(each.function):
+                raise ValueError(
+                    f"{name_of(each.function)} is no loss of this package, and a dictionary holds "
+                    "names alone; pickle the loss instead"
+                )
         if len(self.terms) == 1 and self.terms[0].factor == 1.0:
             return {"name": name_of(self.terms[0].function), **dict(self.terms[0].options)}
         return {
@@ -101,13 +115,16 @@ class Loss:
         raise AttributeError(f"a loss is a value; make another one instead of setting {name}")
 
     def __reduce__(self) -> Any:
-        named = losses()
-        if all(named.get(name_of(each.function)) is each.function for each in self.terms):
+        if all(_is_named(each.function) for each in self.terms):
             return get, (self.to_dict(),)
         return Loss, (self.terms,)
 
     def __add__(self, other: object) -> "Loss":
         return Loss((*self.terms, *other.terms)) if isinstance(other, Loss) else NotImplemented
+
+    def __radd__(self, other: object) -> "Loss":
+        # sum() starts from zero.
+        return self if type(other) is int and not other else NotImplemented
 
     def __mul__(self, factor: object) -> "Loss":
         if not isinstance(factor, (int, float)):
@@ -130,25 +147,47 @@ _SHARED = frozenset(OPTION_NAMES)
 _EXACT = 2**53  # up to which an integer is a float of double precision
 
 
+def _needs_each_term(prediction: object, options: Mapping[str, Any]) -> bool:
+    """Tell whether a sum is computed term by term.
+
+    An option of one loss is its own, and what replaces curvatures does so in each.
+    """
+    if any(name not in _SHARED for name in options):
+        return True
+    curvature = prediction.curvature if isinstance(prediction, Differentiated) else None
+    return curvature is not None and curvature.nonpositive is not None
+
+
+class _OnePass(NamedTuple):
+    """A sum as one loss, its parameters, and the options that all its losses have."""
+
+    loss: Any
+    parameters: tuple[Any, ...]
+    options: dict[str, Any]
+
+
 @lru_cache(maxsize=256)
-def _one_pass(terms: tuple[Summand, ...]) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | None:
-    """Return a sum as one loss, its parameters and its options; None if it is not that easy."""
+def _one_pass(terms: tuple[Summand, ...]) -> _OnePass | None:
+    """Return a sum as one loss; None if it is not that easy."""
     if len(terms) == 1:
         return None
     options = [{k: v for k, v in each.options if k in _SHARED} for each in terms]
     if any(each != options[0] for each in options):
         return None
-    named = losses()
     definitions = []
     for _, function, given in terms:
-        if named.get(name_of(function)) is not function:
+        if not _is_named(function):
             return None
         own = {name: value for name, value in given if name not in _SHARED}
+        needed = {name for name, each in (keywords_of(function) or {}).items() if each is REQUIRED}
+        if needed - own.keys():
+            return None
         definitions.append(bound_loss(function, **own))
     loss = sum_of([each.loss for each in definitions], [each.factor for each in terms])
     if loss is None:
         return None
-    return loss, tuple(p for each in definitions for p in each.parameters), options[0]
+    parameters = tuple(p for each in definitions for p in each.parameters)
+    return _OnePass(loss, parameters, options[0])
 
 
 def get(loss: Any, **options: Any) -> Loss:
@@ -203,7 +242,10 @@ def get(loss: Any, **options: Any) -> Loss:
 
 def _of_dict(given: Mapping[str, Any], options: dict[str, Any]) -> Loss:
     if "sum" in given:
-        return Loss(term for each in given["sum"] for term in _of_dict(each, options).terms)
+        parts = given["sum"]
+        if not isinstance(parts, (list, tuple)) or not parts:
+            raise TypeError(f"sum={parts!r} is no list of losses; write [{{'name': 'huber'}}]")
+        return Loss(term for each in parts for term in _of_dict(each, options).terms)
     chosen = {**given, **options}
     factor, name = chosen.pop("factor", 1.0), chosen.pop("name", None)
     if name is None:
@@ -211,7 +253,13 @@ def _of_dict(given: Mapping[str, Any], options: dict[str, Any]) -> Loss:
     return Loss([_summand(factor, _named(name), chosen)])
 
 
-def _named(name: str) -> Callable[..., Any]:
+def _is_named(function: Callable[..., Any]) -> bool:
+    return losses().get(name_of(function)) is function
+
+
+def _named(name: object) -> Callable[..., Any]:
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a loss is text, got {name!r}; write 'huber'")
     named = losses()
     if name in named:
         return named[name]
@@ -245,10 +293,13 @@ def _is_default(name: str, value: Any, keywords: Mapping[str, Any]) -> bool:
 
 def _frozen(name: str, value: Any) -> Any:
     """Return an option as what can be compared and written."""
-    if value is None or isinstance(value, (int, str)):
+    if value is None or isinstance(value, (bool, str)):
         return value
-    if isinstance(value, float):
-        return float(value)  # that of NumPy prints in another way
+    # Those of NumPy are numbers too, and print in another way.
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
     if isinstance(value, (list, tuple)):
         return tuple(_frozen(name, each) for each in value)
     raise TypeError(

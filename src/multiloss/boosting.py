@@ -1,11 +1,14 @@
 """Objectives and metrics of XGBoost and LightGBM."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from multiloss._adapter import Adapted, weight_for
 from multiloss._gradient import gradient_and_hessian
+from multiloss._planning.options import keywords_of
+from multiloss._value import Loss, get
 
 __all__ = ["metric", "objective"]
 
@@ -19,8 +22,8 @@ def objective(loss: Any, *, nonpositive: float = 1.0, **options: Any) -> Any:
         What :func:`multiloss.get` takes, with second derivatives: see
         :func:`multiloss.gradient_and_hessian`.
     nonpositive : float, default 1.0
-        What stands in the place of a second derivative that is not positive, as that of ``mae``:
-        the libraries divide by it. LightGBM takes 1 for its own.
+        What replaces a second derivative that is not positive, as that of ``mae``, since the
+        libraries divide by it; in a sum, that of each loss before its factor. LightGBM takes 1.
     **options
         The parameters and options of the loss.
 
@@ -91,28 +94,39 @@ class _BoostingLoss(Adapted):
         else:
             truth, prediction = first, second
             weight = others[0] if others else weight
-        prediction, target = np.asarray(prediction), self.target(truth)
+        prediction = np.asarray(prediction)
+        target = self.target(truth, prediction.shape[-1])
         return prediction, target, weight_for(weight, target, is_vector=self.is_vector)
 
 
 class _Objective(_BoostingLoss):
     """What objective() returns."""
 
+    taken = (*Adapted.taken, "reduction")
+
     def __init__(self, loss: Any, options: dict[str, Any], nonpositive: float) -> None:
-        if "reduction" in options:
-            raise TypeError(
-                f"reduction={options['reduction']!r}: an objective adds up the losses; leave it out"
-            )
         super().__init__(loss, options)
-        self._both = gradient_and_hessian(self.value, nonpositive=nonpositive)
-        self._total = {"reduction": "sum"} if self.has_option("reduction") else {}
+        self._both = gradient_and_hessian(_total(self.value), nonpositive=nonpositive)
 
     def __call__(
         self, first: Any, second: Any, *others: Any, sample_weight: Any = None
     ) -> tuple[Any, Any]:
         prediction, target, weight = self._read(first, second, others, sample_weight)
-        gradient, hessian = self._both(prediction, target, weight=weight, **self._total)
+        gradient, hessian = self._both(prediction, target, weight=weight)
         return gradient, hessian
+
+
+def _total(loss: Loss) -> Loss:
+    """Return the sum over the samples, of each loss of a sum."""
+    terms = [
+        each.factor * get(each.function, **{**dict(each.options), **_summed(each.function)})
+        for each in loss.terms
+    ]
+    return sum(terms[1:], terms[0])
+
+
+def _summed(function: Callable[..., Any]) -> dict[str, str]:
+    return {"reduction": "sum"} if "reduction" in (keywords_of(function) or ()) else {}
 
 
 class _Metric(_BoostingLoss):

@@ -12,6 +12,8 @@ __all__ = ["Loss", "Metric"]
 class _PerSample(Adapted):
     """A loss that takes the truth first, and gives one number a sample, or a time step."""
 
+    taken = (*Adapted.taken, "reduction", "class_axis")
+
     def __call__(self, y_true: Any, y_pred: Any) -> Any:
         if self.is_vector:
             # Keras makes floats of labels, and may give them an axis.

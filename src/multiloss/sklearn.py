@@ -65,12 +65,14 @@ class _Score(Adapted):
     """A loss that takes the truth first, and gives a number."""
 
     def __call__(self, y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
-        target, prediction = self.target(y_true), np.asarray(y_pred)
+        prediction = np.asarray(y_pred)
         if self.is_vector and prediction.ndim == 1:
             # Of two classes scikit-learn gives the probability or the score of the second one.
             first = 1 - prediction if self.has_option("from_logits") else 0 * prediction
             prediction = np.stack([first, prediction], axis=1)
-        elif not self.is_vector and prediction.shape == (*target.shape, 1):
-            prediction = prediction[:, 0]
+        target = self.target(y_true, prediction.shape[-1])
+        if not self.is_vector and prediction.size == target.size:
+            # Estimators drop or add the axis of one output.
+            prediction = np.reshape(prediction, target.shape)
         weight = weight_for(sample_weight, target, is_vector=self.is_vector)
         return float(self.value(prediction, target, weight=weight))

@@ -5,7 +5,7 @@ the module of its name and keeps its constructor, its attributes and the order o
 ``forward`` takes ``weight`` and ``where`` too. What differs is in docs/torch.md.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -29,6 +29,7 @@ from multiloss._planning.options import (
     no_such_option,
 )
 from multiloss._typing import Operand
+from multiloss._value import Loss as Value
 from multiloss._value import get
 
 __all__ = [
@@ -52,7 +53,7 @@ class Loss(LossModule):
 
     Parameters
     ----------
-    loss : callable or str
+    loss : callable, str, dict or multiloss.Loss
         A loss of this package, one of :func:`multiloss.make_loss` or :func:`multiloss.get`, or what
         the last takes: ``"0.5 * mse + 0.5 * mae"``.
     **options
@@ -90,10 +91,13 @@ class Loss(LossModule):
 
     loss: Callable[..., Any]  # type: ignore[misc]  # of the instance, here
 
-    def __init__(self, loss: Callable[..., Any] | str, **options: Any) -> None:
+    def __init__(self, loss: Callable[..., Any] | str | Mapping[str, Any], **options: Any) -> None:
         super().__init__()
-        if isinstance(loss, str):
+        if isinstance(loss, (str, Mapping)):
             loss = get(loss)
+        if isinstance(loss, Value) and len(loss.terms) == 1 and loss.terms[0].factor == 1.0:
+            options = {**dict(loss.terms[0].options), **options}
+            loss = loss.terms[0].function
         if not callable(loss):
             raise TypeError(f"Loss takes a loss such as multiloss.huber, got {loss!r}")
         self.loss = loss
@@ -115,7 +119,7 @@ class Loss(LossModule):
 
     def _take_reduction(self, options: dict[str, Any]) -> Any:
         """Check the names of the options, and take the reduction out of them."""
-        keywords = keywords_of(self.loss)
+        keywords = _keywords(self.loss)
         if keywords is None:
             return options.pop("reduction", None)
         unknown = [name for name in options if name not in keywords]
@@ -153,6 +157,14 @@ class Loss(LossModule):
         """Return the loss and its options, for the representation of the module."""
         options = self._current_options().items()
         return ", ".join([self._name, *(f"{name}={shown(each)}" for name, each in options)])
+
+
+def _keywords(loss: Callable[..., Any]) -> dict[str, Any] | None:
+    """Return the keywords of a loss; those that all losses of a sum have."""
+    if not isinstance(loss, Value):
+        return keywords_of(loss)
+    first, *others = (keywords_of(each.function) or {} for each in loss.terms)
+    return {name: each for name, each in first.items() if all(name in more for more in others)}
 
 
 class MSELoss(LossModule, torch.nn.MSELoss):
@@ -366,6 +378,8 @@ class CrossEntropyLoss(LossModule, torch.nn.CrossEntropyLoss):
         where: Operand | None = None,
     ) -> Tensor:
         """Return the loss of labels, or of probabilities in the shape of the scores."""
+        if not isinstance(target, Tensor):
+            target = torch.as_tensor(target, device=input.device)
         if not target.is_floating_point():
             is_label = target != self.ignore_index
             if where is not None:
@@ -408,7 +422,7 @@ class _BinaryCrossEntropy(LossModule):
         reduction, weights = self.reduction, weight
         if self.weight is not None:
             factor = aligned(self.weight, input)
-            weights = factor if weight is None else factor * weight
+            weights = factor if weight is None else factor * torch.as_tensor(weight)
         is_mean_of_products = self.weight is not None and reduction == "mean"
         result: Tensor = self.loss(
             input,
@@ -505,4 +519,4 @@ class KLDivLoss(LossModule, torch.nn.KLDivLoss):
             where=where,
             reduction="sum" if is_of_batch else self.reduction,
         )
-        return result / input.shape[0] if is_of_batch else result
+        return result / input.shape[0] if is_of_batch and input.ndim else result

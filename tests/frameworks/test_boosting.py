@@ -180,8 +180,32 @@ def test_metrics(weight: Any) -> None:
     assert found == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_sum_adds_up_every_loss() -> None:
+    # 1 + 0.001 each; sse alone has no reduction.
+    for loss in ("0.001 * sse + mae", "0.0005 * mse + mae"):
+        gradient, hessian = objective(loss)(np.zeros(4), np.ones(4))
+        np.testing.assert_allclose(gradient, np.full(4, 1.001), rtol=1e-12)
+        np.testing.assert_allclose(hessian, np.full(4, 1.001), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("loss", "truth", "message"),
+    [
+        ("hinge", [1.0, 2.0], "the label 2.0 is none of 0 and 1"),
+        ("cross_entropy", [0.5, 1.0], "the label 0.5 is none of 3 classes"),
+        ("cross_entropy", [1.0, 3.0], "the label 3.0 is none of 3 classes"),
+    ],
+)
+def test_labels(loss: str, truth: Any, message: str) -> None:
+    scores = np.zeros((2, 3)) if loss == "cross_entropy" else np.zeros(2)
+    with pytest.raises(ValueError, match=message):
+        objective(loss)(truth, scores)
+
+
 def test_mistakes() -> None:
-    with pytest.raises(TypeError, match="reduction='mean': an objective adds up the losses"):
+    with pytest.raises(TypeError, match="weight= is what this adapter or the library passes"):
+        metric("mse", weight=[1.0])
+    with pytest.raises(TypeError, match="reduction= is what this adapter or the library passes"):
         objective("mse", reduction="mean")
     with pytest.raises(TypeError, match="rmse has no second derivative in closed form"):
         objective("rmse")([1.0], [2.0])

@@ -73,6 +73,10 @@ def test_equinox(name: str) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
+def test_a_loss_can_be_compiled() -> None:
+    assert float(jax.jit(ml.get("mse"))(jnp.ones(2), jnp.zeros(2))) == 1.0
+
+
 def test_a_loss_is_a_static_argument() -> None:
     compiled = 0
 

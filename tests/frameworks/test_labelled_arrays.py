@@ -38,6 +38,21 @@ def test_labels_in_another_order() -> None:
         ml.mse(array, NUMBERS, weight=turned)
 
 
+def test_axes_that_broadcast_are_the_last_ones_by_name() -> None:
+    square = xarray.DataArray(np.arange(9.0).reshape(3, 3), dims=("x", "y"))
+    with pytest.raises(ValueError, match=r"pass target.broadcast_like\(prediction\)"):
+        ml.mse(square, square.mean("y"), broadcast=True)
+    rows = square.mean("y").broadcast_like(square)
+    # ((-1)² + 0 + 1²) / 3 in each row
+    assert ml.mse(square, rows) == pytest.approx(2 / 3)
+    assert ml.mse(square, square.mean("x"), broadcast=True) == pytest.approx(6.0)
+
+
+def test_a_dataset_is_no_array() -> None:
+    with pytest.raises(TypeError, match=r"prediction \(Dataset\) cannot be read as an array"):
+        ml.mse(xarray.Dataset({"data": ("x", [1.0])}), [1.0])
+
+
 def test_other_labels_are_paired_by_position() -> None:
     assert ml.mse(labelled(), labelled(x=[1, 2], y=[3, 4, 5])) == 0.0
     assert ml.mse(labelled(), xarray.DataArray(NUMBERS)) == 0.0

@@ -128,6 +128,20 @@ def test_jobs_and_several_scorers() -> None:
     assert (found["test_loss"] < 0).all()
 
 
+def test_one_output_with_and_without_its_axis() -> None:
+    model = LinearRegression().fit(DATA, TRUTH[:, None])
+    found = make_scorer("mse")(model, DATA, TRUTH)
+    assert found == pytest.approx(make_scorer("mse")(MODEL, DATA, TRUTH[:, None]), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "hinge"])
+def test_labels_that_are_text(name: str) -> None:
+    truth = np.array(["no", "yes"])[(CLASSES > 0).astype(int)]
+    model = LogisticRegression().fit(DATA, truth)
+    with pytest.raises(TypeError, match=r"the labels are .*; encode them as 0, 1, "):
+        make_scorer(name)(model, DATA, truth)
+
+
 def test_mistakes() -> None:
     with pytest.raises(ValueError, match="there is no loss 'rms'; did you mean rmse"):
         make_scorer("rms")

@@ -30,7 +30,10 @@ def _curvature_of(loss: Loss, *, is_replaced: bool) -> Loss:
             "engine, or a loss that has one, such as huber or cross_entropy"
         )
     slope = partial(
-        _positive_curvature if is_replaced else _curvature, term, loss.scale * term.slope_scale
+        _replaced_curvature if is_replaced else _curvature,
+        term,
+        loss.scale * term.slope_scale,
+        loss.is_vector,
     )
     return replace(
         loss,
@@ -48,12 +51,31 @@ def _value(term: Term, count: int, *arguments: Parameter) -> Array:
     return term.value(*arguments[:count])
 
 
-def _curvature(term: Term, scale: float, *arguments: Parameter) -> Array:
+def _curvature(  # noqa: PLR0917  the last ones as a term takes them
+    term: Term,
+    scale: float,
+    is_vector: bool,  # noqa: FBT001  bound by partial()
+    xp: Namespace,
+    prediction: Array,
+    target: Array,
+    *parameters: Parameter,
+) -> Array:
     assert term.curvature is not None  # noqa: S101  by who calls
-    return scale * term.curvature(*arguments)
+    curvature = scale * term.curvature(xp, prediction, target, *parameters)
+    if is_vector:
+        return curvature
+    # One that is constant knows nothing of its operands.
+    is_nan = (prediction != prediction) | (target != target)  # noqa: PLR0124
+    return xp.where(is_nan, xp.nan, curvature)
 
 
-def _positive_curvature(term: Term, scale: float, xp: Namespace, *arguments: Parameter) -> Array:
+def _replaced_curvature(
+    term: Term,
+    scale: float,
+    is_vector: bool,  # noqa: FBT001  ditto
+    xp: Namespace,
+    *arguments: Parameter,
+) -> Array:
     *given, nonpositive = arguments
-    curvature = _curvature(term, scale, xp, *given)
+    curvature = _curvature(term, scale, is_vector, xp, *given)
     return xp.where(curvature <= 0, nonpositive, curvature)

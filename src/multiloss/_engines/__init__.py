@@ -16,7 +16,7 @@ from multiloss._engines.generic import GenericEngine
 from multiloss._engines.host import NUMBERS
 from multiloss._engines.numpy import NUMPY, NumPyEngine
 
-__all__ = ["NUMBERS", "NUMPY", "Engine", "engine_of", "is_list"]
+__all__ = ["NUMBERS", "NUMPY", "Engine", "engine_of", "is_known", "is_list"]
 
 
 # Import statements, since Dynamo traces the look-up and does not follow importlib.
@@ -58,6 +58,11 @@ def engine_of(role: str, value: object) -> Engine:
         if type(value).__module__.partition(".")[0] in _REMEMBERED:
             _engine_of_type[type(value)] = engine
     return engine
+
+
+def is_known(value: object) -> bool:
+    """Tell whether a value is a number, or an array of a class that was seen before."""
+    return type(value) in _engine_of_type
 
 
 def is_list(value: object) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch.autograd import forward_ad
+from torch.fx import _symbolic_trace
 
 # The fused kernels of losses. The functions of torch.nn.functional call these too, after they have
 # broadcast the operands, which takes half as long as the kernel.
@@ -27,6 +28,11 @@ _functorch: Any = torch._C._functorch  # noqa: SLF001
 def is_transformed() -> bool:
     """Tell whether torch.func or forward-mode differentiation is at work."""
     return _is_functorch_active() or forward_ad._current_level >= 0  # noqa: SLF001
+
+
+def is_symbolically_traced() -> bool:
+    """Tell whether torch.fx traces, whose proxies stand for tensors."""
+    return bool(_symbolic_trace._is_fx_tracing_flag)  # noqa: SLF001
 
 
 def is_traced() -> bool:

@@ -204,12 +204,11 @@ def _binary_focal_curvature(
     complement = target * p.complement(xp) + (1 - target) * p.probability(xp)
     safe, direction = xp.where(complement == 0, 1.0, complement), 1 - 2 * target
     ratio, bend = direction * p.slope(xp) / safe, direction * p.curvature(xp) / safe
-    of_entropy = bend + (gamma - 1) * ratio * ratio
-    of_power = 2 * ratio * p.entropy_slope(xp, weights) + times_or_zero(
-        xp, of_entropy, p.entropy(xp, weights)
-    )
-    power = modulating_factor(xp, complement, gamma)
-    return power * (p.entropy_curvature(xp, weights) + gamma * of_power)
+    power, entropy = modulating_factor(xp, complement, gamma), p.entropy(xp, weights)
+    # Products of a large quotient and what vanishes with q, before another quotient.
+    of_ratio = 2 * p.entropy_slope(xp, weights) + (gamma - 1) * times_or_zero(xp, ratio, entropy)
+    of_power = power * ratio * of_ratio + power * times_or_zero(xp, bend, entropy)
+    return power * p.entropy_curvature(xp, weights) + gamma * of_power
 
 
 BINARY_FOCAL = variants(

@@ -230,12 +230,16 @@ def _pseudo_huber_slope(xp: Namespace, prediction: Array, target: Array, delta: 
 def _pseudo_huber_curvature(
     xp: Namespace, prediction: Array, target: Array, delta: Parameter
 ) -> Array:
-    residual = prediction - target
+    cosine = _cosine(xp, prediction - target, delta)
+    return cosine * cosine * cosine
+
+
+def _cosine(xp: Namespace, residual: Array, delta: Parameter) -> Array:
+    """Return 1 / sqrt(1 + z²)."""
     _, ratio, far = split_far(xp, residual, delta)
     # Where z² would overflow, the limit 1/z.
     distant = delta / xp.abs(guarded(xp, far, residual, 1.0))
-    cosine = xp.where(far, distant, 1 / xp.sqrt(1 + ratio * ratio))
-    return cosine * cosine * cosine
+    return xp.where(far, distant, 1 / xp.sqrt(1 + ratio * ratio))
 
 
 PSEUDO_HUBER = Loss(
@@ -825,8 +829,10 @@ def _pseudo_huber_in_units_slope(
 def _pseudo_huber_in_units_curvature(
     xp: Namespace, prediction: Array, target: Array, scale: Parameter
 ) -> Array:
-    ratio = in_units(prediction - target, scale)
-    return in_units(in_units(_pseudo_huber_curvature(xp, ratio, 0.0, 1.0), scale), scale)
+    cosine = _cosine(xp, prediction - target, scale)
+    # Divided before the cube, which may vanish.
+    root = in_units(cosine, scale)
+    return cosine * root * root
 
 
 BARRON = Loss(
