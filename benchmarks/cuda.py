@@ -156,10 +156,10 @@ def main() -> None:
         pairs |= {f"{name}, compiled": compiled(pairs[name]) for name in COMPILED}
         for name, pair in pairs.items():
             rows.append(measured(name, pair, given))
-            print(rows[-1], flush=True)  # noqa: T201  one by one, since it may take minutes
+            print(rows[-1], flush=True)
     output.write_text(head + "\n".join(map(str, rows)) + "\n")
     median = statistics.median(each.ratio() for each in rows)
-    print(f"median ratio {median:.2f}, written to {output}")  # noqa: T201
+    print(f"median ratio {median:.2f}, written to {output}")
 
 
 if __name__ == "__main__":

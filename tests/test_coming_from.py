@@ -14,7 +14,10 @@ import optax
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812  as everyone writes it
+from scipy import special
+from scipy.spatial import distance
 from sklearn import metrics
+from torchmetrics import functional
 
 import multiloss as ml
 from engines import enable_x64
@@ -48,12 +51,24 @@ OPERANDS: dict[str, Any] = {
     "image": RNG.normal(size=(2, 3, 4, 4)),
     "pixels": RNG.integers(0, 3, (2, 4, 4)),
 }
-ENGINES = {"PyTorch": torch.asarray, "optax": jnp.asarray, "Keras": keras.ops.convert_to_tensor}
+ENGINES = {
+    "PyTorch": torch.asarray,
+    "torchmetrics": torch.asarray,
+    "optax": jnp.asarray,
+    "Keras": keras.ops.convert_to_tensor,
+}
 
 
 def test_every_table_is_read() -> None:
     found = [section for section, *_ in LINES]
-    wanted = {"PyTorch": 24, "optax": 13, "Keras": 13, "scikit-learn": 14}
+    wanted = {
+        "PyTorch": 24,
+        "optax": 13,
+        "Keras": 13,
+        "scikit-learn": 14,
+        "torchmetrics": 10,
+        "SciPy": 5,
+    }
     assert {each: found.count(each) for each in found} == wanted
 
 
@@ -62,7 +77,17 @@ def test_both_sides_are_one_number(section: str, theirs: str, ours: str) -> None
     with enable_x64(True):
         asarray: Any = ENGINES.get(section, np.asarray)
         operands = {name: asarray(each) for name, each in OPERANDS.items()}
-        names = {"F": F, "keras": keras, "metrics": metrics, "optax": optax, "jnp": jnp, "ml": ml}
+        names = {
+            "F": F,
+            "keras": keras,
+            "metrics": metrics,
+            "optax": optax,
+            "jnp": jnp,
+            "ml": ml,
+            "functional": functional,
+            "special": special,
+            "distance": distance,
+        }
         found, expected = (
             np.asarray(eval(code, {**names, **operands}))  # noqa: S307  of our own page
             for code in (ours, theirs)
