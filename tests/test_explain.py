@@ -52,6 +52,8 @@ def test_on_every_engine(engine: Library) -> None:
     assert report.dtype.endswith(engine.dtype_name(prediction))
     assert (found.operands["target"].nan, found.operands["target"].first_nan) == (1, (0, 2))
     assert (found.counted, found.masked, found.weightless) == (4, 1, 1)
+    # Those that are not finite are made of operands that are not.
+    assert found.undefined == 0
     # Of the finite ones: 0, and 2 · 10².
     assert [(each.at, each.loss, each.share) for each in found.largest] == [((1, 2), 100.0, 1.0)]
     assert found.largest[0].weight == 2.0

@@ -80,6 +80,15 @@ def test_indexes_of_other_kinds(index: Any) -> None:
     assert ml.mse(one, other) == ml.mse(other, one) == 0.0
 
 
+def test_labels_that_cannot_be_matched() -> None:
+    twice = [pd.Series([1.0, 2.0, 3.0], index=list(each)) for each in ("aab", "abb")]
+    assert ml.mse(*twice) == 0.0
+    levels = [
+        pd.Series([1.0], index=pd.MultiIndex.from_tuples([each])) for each in ((1, 2), (1, 2, 3))
+    ]
+    assert ml.mse(*levels) == 0.0
+
+
 def test_other_labels_are_paired_by_position() -> None:
     assert ml.mse(FRAME["a"], pd.Series([1.0, 2.0], index=[7, 8])) == 0.0
     assert ml.mse(FRAME["a"], FRAME["a"].set_axis(["x", "y"])) == 0.0

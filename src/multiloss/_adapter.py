@@ -28,6 +28,8 @@ class Adapted:
         definition = bound_loss(term.function, **dict(term.options)).loss
         self.is_vector = definition.is_vector  # whether a sample has a vector of classes
         self.takes_signs = definition.takes_signs  # whether the target is -1 and 1
+        # In the place of a target that does not count.
+        self.stand_in = 0.0 if definition.is_vector else definition.stand_in
 
     def _refuse(self, options: dict[str, Any]) -> None:
         for name in self.taken:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras.src.backend import get_keras_mask  # Keras has no public name for it
 
 from multiloss._adapter import Adapted
 
@@ -76,6 +77,18 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]  # Keras publishes no types
         _check_backend()
         self.loss = _PerSample(loss, options)
         super().__init__(name=name or self.loss.__name__, reduction=reduction, dtype=dtype)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the loss, in which nothing that is masked in the truth leaves a trace."""
+        mask = get_keras_mask(y_pred)
+        if mask is not None:
+            # Keras multiplies by the mask afterwards, which leaves NaN what it is.
+            y_true = keras.ops.convert_to_tensor(y_true)
+            selected = mask[..., None] if y_true.ndim > mask.ndim else mask
+            y_true = keras.ops.where(
+                selected, y_true, keras.ops.cast(self.loss.stand_in, y_true.dtype)
+            )
+        return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one number a sample."""

@@ -108,6 +108,10 @@ def test_masks() -> None:
     found = result(Loss("mse"))
     np.testing.assert_allclose(found, result(keras.losses.MeanSquaredError()), rtol=1e-5)
     assert max(found) < 100.0
+    # NaN behind a mask does not leak, as it does from those of Keras.
+    truth[:, 3:] = np.nan
+    np.testing.assert_allclose(result(Loss("mse")), found, rtol=1e-5)
+    assert np.isnan(result(keras.losses.MeanSquaredError())).all()
 
 
 def test_a_metric_is_the_mean_over_all_samples() -> None:

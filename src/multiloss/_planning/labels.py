@@ -87,10 +87,8 @@ def _have_one_kind(index: Any, other: Any) -> bool:
     """Tell whether two indexes may hold the same labels, by a look at the first ones."""
     return (
         len(index) == len(other)
-        and index.nlevels == other.nlevels
         and index.inferred_type == other.inferred_type
         and index.is_unique
-        and other.is_unique
         and index[0] in other
         and other[0] in index
     )
