@@ -87,6 +87,11 @@ def test_options_and_parameters() -> None:
     assert found.operands["delta"].shape == (1, 2)
 
 
+def test_nothing_is_in_the_domain() -> None:
+    found = ml.explain("msle", [-3.0, -2.0], [1.0, 1.0])
+    assert (found.undefined, found.first_undefined, found.largest) == (2, (0,), [])
+
+
 def test_a_loss_without_a_slope() -> None:
     loss = ml.make_loss(lambda xp, y, t: xp.abs(y - t) ** 3)
     found = ml.explain(loss, [1.0, 3.0], [0.0, 0.0])

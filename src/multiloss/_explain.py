@@ -71,7 +71,8 @@ def explain(
     numbers = {role: _numbers(role, each) for role, each in given.items()}
     plan = calls[0].plan
     result = _numbers("value", value(prediction, target, **arrays))
-    losses = sum(call.weight * call.losses() for call in calls)
+    has_elements = all(call.has_elements for call in calls)
+    losses = sum(call.factor * call.losses() for call in calls) if has_elements else None
     weight, where = _weights(plan, numbers)
     return _explanation(
         str(value),
@@ -98,13 +99,13 @@ class _Call:
 
     def __init__(
         self,
-        weight: float,
+        factor: float,
         function: Callable[..., Any],
         options: dict[str, Any],
         prediction: Operand,
         target: Operand,
     ) -> None:
-        self.weight = weight
+        self.factor = factor
         self._operands = prediction, target
         keywords = keywords_of(function) or {}
         given = {**{k: v for k, v in keywords.items() if v is not REQUIRED}, **options}
@@ -132,11 +133,14 @@ class _Call:
             with_gradient=False,
         )
 
+    @property
+    def has_elements(self) -> bool:
+        """Tell whether the loss is made of one term of each element."""
+        return self._definition.loss.combination in {MEAN, RATIO, ROOT}
+
     def losses(self) -> Any:
-        """Return the terms of the elements, without weights; NaN for a loss that has no such."""
+        """Return the terms of the elements, without weights."""
         loss, parameters = self._definition
-        if loss.combination not in {MEAN, RATIO, ROOT}:
-            return np.full(self.plan.shape, np.nan)
         alone = replace(
             loss,
             terms=loss.terms[:1],
@@ -155,7 +159,10 @@ class _Call:
 
 
 class _Elements(NamedTuple):
-    """The numbers of each element, or vector of classes, its loss, and what it counts."""
+    """The numbers of each element, or vector of classes, its loss, and what it counts.
+
+    There are no losses where a loss is not made of one term of each element.
+    """
 
     prediction: Any
     target: Any
@@ -173,10 +180,10 @@ def _explanation(  # noqa: PLR0917  as they are found
     elements: _Elements,
 ) -> Explanation:
     counts = elements.where & (elements.weight != 0)
-    is_given = _all_finite(elements)
-    undefined = counts & is_given & ~np.isfinite(elements.losses)
-    has_losses = not np.isnan(elements.losses).all() or not elements.losses.size
-    largest = _largest(elements, counts) if has_losses else []
+    undefined, largest = np.zeros(counts.shape, bool), []
+    if elements.losses is not None:
+        undefined = counts & _all_finite(elements) & ~np.isfinite(elements.losses)
+        largest = _largest(elements, counts)
     return Explanation(
         name,
         value[()],
@@ -188,8 +195,8 @@ def _explanation(  # noqa: PLR0917  as they are found
         int(counts.sum()),
         int((~elements.where).sum()),
         int((elements.where & (elements.weight == 0)).sum()),
-        int(undefined.sum()) if has_losses else 0,
-        _first(undefined) if has_losses else None,
+        int(undefined.sum()),
+        _first(undefined),
         largest,
     )
 

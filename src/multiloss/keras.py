@@ -15,6 +15,18 @@ class _PerSample(Adapted):
 
     taken = (*Adapted.taken, "reduction", "class_axis")
 
+    def selected(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the truth without what is masked, of which nothing may leave a trace.
+
+        Keras multiplies by the mask afterwards, which leaves NaN what it is.
+        """
+        mask = get_keras_mask(y_pred)
+        if mask is None:
+            return y_true
+        y_true = keras.ops.convert_to_tensor(y_true)
+        is_selected = mask[..., None] if y_true.ndim > mask.ndim else mask
+        return keras.ops.where(is_selected, y_true, keras.ops.cast(self.stand_in, y_true.dtype))
+
     def __call__(self, y_true: Any, y_pred: Any) -> Any:
         if self.is_vector:
             # Keras makes floats of labels, and may give them an axis.
@@ -79,16 +91,8 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]  # Keras publishes no types
         super().__init__(name=name or self.loss.__name__, reduction=reduction, dtype=dtype)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Return the loss, in which nothing that is masked in the truth leaves a trace."""
-        mask = get_keras_mask(y_pred)
-        if mask is not None:
-            # Keras multiplies by the mask afterwards, which leaves NaN what it is.
-            y_true = keras.ops.convert_to_tensor(y_true)
-            selected = mask[..., None] if y_true.ndim > mask.ndim else mask
-            y_true = keras.ops.where(
-                selected, y_true, keras.ops.cast(self.loss.stand_in, y_true.dtype)
-            )
-        return super().__call__(y_true, y_pred, sample_weight)
+        """Return the loss."""
+        return super().__call__(self.loss.selected(y_true, y_pred), y_pred, sample_weight)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one number a sample."""
@@ -132,6 +136,10 @@ class Metric(keras.metrics.MeanMetricWrapper):  # type: ignore[misc]  # ditto
         self.loss = _PerSample(loss, options)
         super().__init__(self.loss, name=name or self.loss.__name__, dtype=dtype)
         self._direction = "down"  # Keras has no public name for what a search minimizes
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Add the losses of a batch."""
+        return super().update_state(self.loss.selected(y_true, y_pred), y_pred, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         """Return what a saved model holds."""

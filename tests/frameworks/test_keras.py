@@ -102,8 +102,15 @@ def test_masks() -> None:
                 keras.layers.TimeDistributed(keras.layers.Dense(1)),
             ]
         )
-        model.compile(optimizer="sgd", loss=loss)
-        return model.fit(steps, truth, epochs=3, verbose=0, shuffle=False).history["loss"]
+        metrics = [Metric("mae", name="here"), keras.metrics.MeanAbsoluteError(name="there")]
+        model.compile(optimizer="sgd", loss=loss, weighted_metrics=metrics)
+        history = model.fit(steps, truth, epochs=3, verbose=0, shuffle=False).history
+        if np.isfinite(truth).all():
+            np.testing.assert_allclose(history["here"], history["there"], rtol=1e-5)
+        # With that of Keras the model is NaN too; on JAX Keras loses the mask of a metric.
+        elif isinstance(loss, Loss) and keras.backend.backend() == "torch":
+            assert np.isfinite(history["here"]).all()
+        return history["loss"]
 
     found = result(Loss("mse"))
     np.testing.assert_allclose(found, result(keras.losses.MeanSquaredError()), rtol=1e-5)

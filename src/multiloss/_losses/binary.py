@@ -9,7 +9,7 @@ from multiloss._core.loss import FRACTION, NOT_NEGATIVE, Loss, ParameterSpec
 from multiloss._core.terms import Prepared, prepared
 from multiloss._losses.numerics import modulating_factor, times_or_zero
 from multiloss._losses.options import is_given, with_options
-from multiloss._losses.sigmoid import EntropyWeights, probability_of
+from multiloss._losses.sigmoid import EntropyWeights, Probability, Sigmoid, probability_of
 from multiloss._losses.variants import GAMMA, SMOOTHING, STAND_IN, chosen, smoothed, variants
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Options, Parameter
 
@@ -178,12 +178,10 @@ def binary_cross_entropy(
 def _binary_focal(
     variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
 ) -> Prepared:
-    gamma = parameters[-1]
-    target = variant.target(target, parameters)
-    weights = variant.weights(target, parameters)
-    p = probability_of(xp, prediction, from_logits=variant.from_logits)
+    gamma, target, weights, p, complement = _focal_parts(
+        variant, xp, prediction, target, parameters
+    )
     entropy = p.entropy(xp, weights)
-    complement = target * p.complement(xp) + (1 - target) * p.probability(xp)
     power = modulating_factor(xp, complement, gamma)
 
     def slope() -> Array:
@@ -194,14 +192,26 @@ def _binary_focal(
     return lambda: power * entropy, slope
 
 
+def _focal_parts(
+    variant: _Variant,
+    xp: Namespace,
+    prediction: Array,
+    target: Array,
+    parameters: tuple[Parameter, ...],
+) -> tuple[Parameter, Array, EntropyWeights, Sigmoid | Probability, Array]:
+    """Return γ, the smoothed target, A and B, p, and q."""
+    target = variant.target(target, parameters)
+    p = probability_of(xp, prediction, from_logits=variant.from_logits)
+    complement = target * p.complement(xp) + (1 - target) * p.probability(xp)
+    return parameters[-1], target, variant.weights(target, parameters), p, complement
+
+
 def _binary_focal_curvature(
     variant: _Variant, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
 ) -> Array:
-    gamma = parameters[-1]
-    target = variant.target(target, parameters)
-    weights = variant.weights(target, parameters)
-    p = probability_of(xp, prediction, from_logits=variant.from_logits)
-    complement = target * p.complement(xp) + (1 - target) * p.probability(xp)
+    gamma, target, weights, p, complement = _focal_parts(
+        variant, xp, prediction, target, parameters
+    )
     safe, direction = xp.where(complement == 0, 1.0, complement), 1 - 2 * target
     ratio, bend = direction * p.slope(xp) / safe, direction * p.curvature(xp) / safe
     power, entropy = modulating_factor(xp, complement, gamma), p.entropy(xp, weights)
