@@ -123,6 +123,11 @@ LOSSES: dict[str, Row] = {
     "smooth_l1": Row(
         partial(ml.smooth_l1, beta=0.75), lambda y, t: _huber(y, t, 0.75) / mp.mpf(0.75)
     ),
+    "quantile_huber": Row(
+        partial(ml.quantile_huber, q=0.25, delta=0.75),
+        lambda y, t: (0.75 if y > t else 0.25) * _huber(y, t, 0.75) / mp.mpf(0.75),
+        is_smooth_when_perfect=False,
+    ),
     "pseudo_huber": Row(
         partial(ml.pseudo_huber, delta=0.75),
         lambda y, t: mp.mpf(0.75) ** 2 * (mp.sqrt(1 + ((y - t) / 0.75) ** 2) - 1),
@@ -229,6 +234,8 @@ PARAMETERS: dict[tuple[str, str], tuple[Bounds, list[float]]] = {
     ("huber", "delta"): (POSITIVE, [0.25, 1.0, 2.0]),
     ("smooth_l1", "beta"): (FINITE_NOT_NEGATIVE, [0.0, 1.0, 2.0]),
     ("pseudo_huber", "delta"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
+    ("quantile_huber", "q"): (FRACTION, [0.1, 0.5, 0.9]),
+    ("quantile_huber", "delta"): (FINITE_POSITIVE, [0.25, 1.0, 2.0]),
     ("pinball", "q"): (FRACTION, [0.1, 0.5, 0.9]),
     ("expectile", "q"): (FRACTION, [0.1, 0.5, 0.9]),
     ("epsilon_insensitive", "epsilon"): (NOT_NEGATIVE, [0.0, 0.25, 1.0]),
@@ -291,6 +298,12 @@ SPECIAL_CASES: dict[str, tuple[Callable[..., Any], Callable[..., Any], float]] =
     "smooth_l1 of beta 0 is mae": (partial(ml.smooth_l1, beta=0), ml.mae, 1.0),
     "smooth_l1 of an array 0 is mae": (partial(ml.smooth_l1, beta=np.asarray(0.0)), ml.mae, 1.0),
     "huber of all is half of mse": (partial(ml.huber, delta=np.inf), ml.mse, 0.5),
+    "quantile_huber of the median": (ml.quantile_huber, ml.smooth_l1, 0.5),
+    "quantile_huber of a tiny delta": (
+        partial(ml.quantile_huber, q=0.25, delta=1e-30),
+        partial(ml.pinball, q=0.25),
+        1.0,
+    ),
     "pinball of the median": (ml.pinball, ml.mae, 0.5),
     "expectile of the mean": (ml.expectile, ml.mse, 0.5),
     "minkowski 2 is the norm": (ml.minkowski, partial(ml.rmse, reduction="sum"), 1.0),

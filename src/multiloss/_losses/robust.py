@@ -9,6 +9,7 @@ from multiloss._core.loss import (
     BELOW_INFINITY,
     FINITE_NOT_NEGATIVE,
     FINITE_POSITIVE,
+    FRACTION,
     POSITIVE,
     Loss,
     ParameterSpec,
@@ -204,6 +205,110 @@ def smooth_l1(
     if special is not None:
         return evaluate(special, prediction, target, **options)
     return evaluate(SMOOTH_L1, prediction, target, beta, **options)
+
+
+# r = y - t, c = r / δ clipped to [-1, 1], and a = 1 - q where r > 0, and q elsewhere
+#
+# value = a times that of smooth_l1  =  a c (r - δ c/2)
+# slope = a c
+# curvature = a/δ where |r| <= δ, and 0 elsewhere
+#
+# Both factors vanish with r, so that a q of 0 or 1 meets nothing that overflows alone.
+def _quantile_huber(
+    xp: Namespace, prediction: Array, target: Array, q: Parameter, delta: Parameter
+) -> Array:
+    residual = prediction - target
+    clipped = xp.clip(residual / delta, -1.0, 1.0)
+    return _by_side(xp, residual, clipped, q) * (residual - 0.5 * delta * clipped)
+
+
+def _quantile_huber_slope(
+    xp: Namespace, prediction: Array, target: Array, q: Parameter, delta: Parameter
+) -> Array:
+    residual = prediction - target
+    return _by_side(xp, residual, xp.clip(residual / delta, -1.0, 1.0), q)
+
+
+def _quantile_huber_curvature(
+    xp: Namespace, prediction: Array, target: Array, q: Parameter, delta: Parameter
+) -> Array:
+    is_square = _huber_curvature(xp, prediction, target, delta)
+    return _by_side(xp, prediction - target, is_square / delta, q)
+
+
+def _by_side(xp: Namespace, residual: Array, array: Array, q: Parameter) -> Array:
+    """Return an array times 1 - q above the target, and q below."""
+    return xp.where(residual > 0, (1 - q) * array, q * array)
+
+
+QUANTILE_HUBER = Loss(
+    "quantile_huber",
+    (Term(_quantile_huber, _quantile_huber_slope, curvature=_quantile_huber_curvature),),
+    parameters=(ParameterSpec("q", FRACTION), ParameterSpec("delta", FINITE_POSITIVE)),
+)
+
+
+@with_options
+def quantile_huber(
+    prediction: ArrayT,
+    target: Operand,
+    *,
+    q: Operand = 0.5,
+    delta: Operand = 1.0,
+    **options: Unpack[Options],
+) -> ArrayT:
+    r"""Return the pinball loss smoothed by Huber's: :func:`smooth_l1` times 1 − q above, q below.
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, |q - [y_i > t_i]| \begin{cases}
+        \frac{1}{2} r_i^2 / \delta & |r_i| \le \delta \\
+        |r_i| - \frac{1}{2} \delta & \text{otherwise} \end{cases}
+        \qquad r_i = y_i - t_i
+
+    Parameters
+    ----------
+    prediction, target : array
+        As for :func:`mse`, real.
+    q : float or array, default 0.5
+        The quantile, between 0 and 1; an array gives NaN outside.
+    delta : float or array, default 1.0
+        Where the square ends, positive, in the unit of the prediction; an array gives NaN
+        elsewhere.
+    **options
+        Those of :func:`mse` but for ``half``.
+
+    Returns
+    -------
+    array
+        As :func:`mse`, in the unit of the prediction.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`mse`, if numbers are complex, if ``q`` is a number outside of [0, 1], and if
+        ``delta`` is a number that is not positive or infinite.
+
+    Notes
+    -----
+    Differentiable everywhere; the second derivative jumps at a perfect prediction and where \|r\|
+    is delta.
+
+    Same definition: none of the peers.
+
+    Reinforcement learning by quantiles takes the residual the other way round, t − y, with the same
+    loss. Some code there leaves out the division by delta.
+
+    References
+    ----------
+    W. Dabney, M. Rowland, M. G. Bellemare and R. Munos, Distributional reinforcement learning with
+    quantile regression, AAAI 2018.
+
+    Examples
+    --------
+    >>> import multiloss as ml
+    >>> ml.quantile_huber([2.0, 0.0], [0.0, 2.0], q=0.75)
+    np.float64(0.75)
+    """
+    return evaluate(QUANTILE_HUBER, prediction, target, q, delta, **options)
 
 
 # z = (y - t) / δ
