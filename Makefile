@@ -5,6 +5,8 @@
 
 PYTHON ?= python3
 PIP_VERSION := 25.3
+# What make lock pins; the newest is TORCH=torch.
+TORCH := torch==2.13.0
 SOURCES := $(shell find src -name '*.py') src/multiloss/py.typed pyproject.toml README.md LICENSE
 # What pyproject.toml promises.
 LOWEST := $(shell grep -oE '(array-api-compat|jax|numpy|torch)>=[0-9.]+' pyproject.toml | sed 's/>=/==/')
@@ -64,6 +66,20 @@ bench-quick: .venv/wheel ## the same for a few sizes, printed (1 minute)
 bench-cuda: .venv/wheel ## time PyTorch's losses on an accelerator, and write docs/benchmarks_cuda.md
 	.venv/bin/python benchmarks/cuda.py
 
+.PHONY: docs
+docs: .venv/wheel ## build the site into docs/_build/html, run its tutorials, check its links (1 minute)
+	rm -rf docs/_build docs/executed docs/generated
+	.venv/bin/python -m sphinx --fail-on-warning --quiet docs docs/_build/html
+	@echo "The site opens at docs/_build/html/index.html"
+
+.PHONY: dist
+dist: .venv/wheel ## build and check what a release uploads, into dist/
+	rm -rf dist
+	.venv/bin/python -m build --no-isolation
+	.venv/bin/twine check --strict dist/*
+	.venv/bin/check-wheel-contents dist/*.whl
+	.venv/bin/python -m pytest tests/test_dist.py --archives dist
+
 .PHONY: gallery
 gallery: .venv/wheel ## draw the losses for docs/gallery.md
 	$(SHOW) mse msle 'expectile(q=0.8)' 'huber(delta=1.0)' --png docs/gallery/squared.png
@@ -94,7 +110,7 @@ format: .venv/dependencies ## rewrite the files as the linter and the formatter 
 lock: ## pin the newest versions that fit, torch excepted, and those that fit the lowest
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet pip==$(PIP_VERSION)
-	.venv-lock/bin/python -m pip install --quiet --group dev array-api-compat torch==2.13.0
+	.venv-lock/bin/python -m pip install --quiet --group dev array-api-compat $(TORCH)
 	.venv-lock/bin/python -m pip freeze | sed 's/+cpu$$//' > constraints.txt
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet pip==$(PIP_VERSION)
@@ -102,7 +118,7 @@ lock: ## pin the newest versions that fit, torch excepted, and those that fit th
 	.venv-lock/bin/python -m pip freeze | grep -v ^nvidia- | sed 's/+cpu$$//' > constraints-lowest.txt
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet pip==$(PIP_VERSION)
-	.venv-lock/bin/python -m pip install --quiet --group frameworks array-api-compat torch==2.13.0
+	.venv-lock/bin/python -m pip install --quiet --group frameworks array-api-compat $(TORCH)
 	.venv-lock/bin/python -m pip freeze | grep -v ^nvidia- | sed 's/+cpu$$//' > constraints-frameworks.txt
 	rm -rf .venv-lock
 

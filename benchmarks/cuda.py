@@ -28,11 +28,11 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 HEAD = """# Benchmarks on an accelerator
 
-Written by `make bench-cuda`, on {device} with PyTorch {version}. Each row is a loss and its
-gradient, of float32 numbers; calls are interleaved, each waits for the device, and times are
-medians. By hand is what PyTorch's function, or the loss written with its functions, takes
-(`benchmarks/by_hand_torch.py`). Memory is the peak beyond the operands, with the gradient, which
-has the size of one. `compiled` stands for `torch.compile`.
+This page has the measurements on {device} with PyTorch {version}, written by `make bench-cuda`.
+Each row is a loss and its gradient, of float32 numbers; calls are interleaved, each waits for the
+device, and times are medians. By hand is what PyTorch's function, or the loss written with its
+functions, takes (`benchmarks/by_hand_torch.py`). Memory is the peak beyond the operands, with the
+gradient, which has the size of one. `compiled` stands for `torch.compile`.
 
 | loss | elements | µs | by hand | ratio | launches | by hand | MiB | by hand |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|

@@ -42,9 +42,12 @@ def _spread(record: Record) -> float:
 
 HEAD = """# Benchmarks
 
-Written by `make bench`. Each row is one piece of work, timed in one process with all calls
-interleaved; times are medians, the spread is the distance of the quartiles. A ratio is our time
-divided by that of the other call: lower is better. The limit is one pass over both operands.
+This page has every measurement on a CPU, written by `make bench`. Each row is one piece of work,
+timed in one process with all calls interleaved; times are medians, the spread is the distance of
+the quartiles. A ratio is our time divided by that of the other call: lower is better. The limit is
+one pass over both operands.
+
+![ratio of times against size, one panel per engine](benchmarks.png)
 
 | engine | loss | work | dtype | elements | µs | spread | best peer | ratio | limit | all ratios |
 |---|---|---|---|---:|---:|---:|---|---:|---:|---|"""

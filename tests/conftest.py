@@ -29,6 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="alone: without their peers; numpy: only what needs no more than the package itself; "
         "cuda: the laws, on an accelerator; frameworks: training runs too",
     )
+    parser.addoption(
+        "--archives", help="the folder of the archives to check, which are built if not given"
+    )
 
 
 def pytest_configure() -> None:

@@ -26,8 +26,6 @@ from multiloss._registry import losses
 
 NEEDS = "peers"
 
-ROOT = Path(__file__).parent.parent
-
 
 def test_what_is_a_loss() -> None:
     # So that every law is one over all of them.
@@ -48,11 +46,6 @@ def test_every_docstring_has_what_the_list_shows(loss: str) -> None:
     parameters -= {"prediction", "target"}
     for parameter in parameters:
         assert re.search(rf"^{parameter} : ", text, re.MULTILINE)
-
-
-@pytest.mark.parametrize("loss", losses())
-def test_every_loss_is_in_the_readme(loss: str) -> None:
-    assert re.search(rf"`(ml\.)?{loss}\b", (ROOT / "README.md").read_text("utf-8"))
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:

@@ -139,9 +139,9 @@ def minkowski(
     p : float or 0-d array, default 2.0
         The exponent, at least 1; an array gives NaN below.
     reduction : {"sum", "mean", "none"}, default "sum"
-        Of what the root is taken: as for :func:`mse`, but for the default.
+        As for :func:`mse`: of what the root is taken.
     empty : float or 0-d array, default nan
-        The mean of nothing, as for :func:`mse`.
+        As for :func:`mse`.
     **options
         ``weight``, ``where``, ``axis``, ``keepdims`` and ``broadcast``, as for :func:`mse`.
 

@@ -397,12 +397,13 @@ def kl_divergence(
     Returns
     -------
     array
-        As :func:`cross_entropy`: the mean is over the vectors.
+        As :func:`cross_entropy`, in nats. The mean is over the vectors.
 
     Raises
     ------
     ValueError, TypeError
-        As :func:`cross_entropy`.
+        As :func:`mse`, if numbers are complex, if ``class_axis`` is out of range, and if a target
+        is neither labels nor distributions.
 
     Notes
     -----
@@ -497,7 +498,8 @@ def jensen_shannon(
     Raises
     ------
     ValueError, TypeError
-        As :func:`cross_entropy`.
+        As :func:`mse`, if numbers are complex, if ``class_axis`` is out of range, and if a target
+        is neither labels nor distributions.
 
     Notes
     -----
@@ -564,7 +566,8 @@ def brier(
     Raises
     ------
     ValueError, TypeError
-        As :func:`cross_entropy`.
+        As :func:`mse`, if numbers are complex, if ``class_axis`` is out of range, and if a target
+        is neither labels nor distributions.
 
     Notes
     -----

@@ -114,8 +114,8 @@ def cosine_distance(
     Returns
     -------
     array
-        One distance for each vector, between 0 and 2, without a unit; with a dtype as for
-        :func:`mse`. The distance of a vector of zeros from any other is 1, with zero gradient.
+        As :func:`mse`, one distance for each vector, between 0 and 2, without a unit. The distance
+        of a vector of zeros from any other is 1, with zero gradient.
 
     Raises
     ------

@@ -153,10 +153,10 @@ def poisson_nll(
     Parameters
     ----------
     prediction : array
-        The logarithm of the rate, or with ``log_input=False`` the rate itself: then NaN where it
-        is negative.
+        As for :func:`mse`, real: the logarithm of the rate, or with ``log_input=False`` the rate
+        itself, then NaN where it is negative.
     target : array
-        The counts, zero or positive.
+        As for :func:`mse`, real: the counts, zero or positive.
     log_input : bool, default True
         Whether the prediction is a logarithm.
     full : bool, default False
@@ -748,10 +748,10 @@ def tweedie_deviance(
     Parameters
     ----------
     prediction : array
-        Positive but for ``power=0``: NaN elsewhere.
+        As for :func:`mse`, real, and positive but for ``power=0``: NaN elsewhere.
     target : array
-        Of any sign up to ``power=0``, zero or positive below 2, and positive from there on: NaN
-        elsewhere.
+        As for :func:`mse`, real: of any sign up to ``power=0``, zero or positive below 2, and
+        positive from there on, NaN elsewhere.
     power : float or array, default 0.0
         The power p of the mean to which the variance is proportional, 0 or less, or 1 or more; an
         array gives NaN in between.

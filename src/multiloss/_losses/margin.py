@@ -353,7 +353,9 @@ def multiclass_hinge(
     prediction : array
         As for :func:`cross_entropy`: scores.
     target : array
-        Labels as for :func:`cross_entropy`, or one-hot booleans in the shape of the prediction.
+        Labels, the index of the right class for each vector, of any integer dtype and in the shape
+        of the prediction without the axis of the classes; a Python int is meant for all. Or one-hot
+        booleans in the shape of the prediction.
     class_axis : int, default -1
         As for :func:`cross_entropy`.
     margin : float or array, default 1.0
@@ -369,7 +371,8 @@ def multiclass_hinge(
     Raises
     ------
     ValueError, TypeError
-        As :func:`cross_entropy`, if ``margin`` is a negative number, and if the target is floats.
+        As :func:`mse`, if numbers are complex, if ``class_axis`` is out of range, if ``margin`` is
+        a negative number, and if the target is neither labels nor booleans.
 
     Notes
     -----

@@ -135,9 +135,8 @@ def tversky(
     Returns
     -------
     array
-        One loss for all elements along ``axis``, between 0 and 1, without a unit; with a dtype as
-        for :func:`mse`. It is 0, with zero gradient, where nothing is predicted and nothing is
-        there.
+        As :func:`mse`, one loss for all elements along ``axis``, between 0 and 1, without a unit.
+        It is 0, with zero gradient, where nothing is predicted and nothing is there.
 
     Raises
     ------

@@ -439,7 +439,7 @@ LOG_COSH = Loss("log_cosh", (Term(_log_cosh, _log_cosh_slope, curvature=_log_cos
 def log_cosh(prediction: ArrayT, target: Operand, **options: Unpack[Options]) -> ArrayT:
     r"""Return the logarithm of the hyperbolic cosine, log(cosh(r)).
 
-    .. math:: \frac{\sum_i w_i \, \log \cosh r_i}{\sum_i w_i} \qquad r_i = y_i - t_i
+    .. math:: \frac{\sum_i w_i \, \log \, \cosh \, r_i}{\sum_i w_i} \qquad r_i = y_i - t_i
 
     Parameters
     ----------

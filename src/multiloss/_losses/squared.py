@@ -54,8 +54,9 @@ def mse(
     ----------
     prediction : array
         The predictions :math:`y`, of any shape: an array of NumPy, PyTorch, JAX or another array
-        API library, or host data (a number, a list, an object with ``__array__``). Booleans,
-        integers, real and complex floats.
+        API library, or host data (a number, a list, an object with ``__array__``).
+
+        Booleans, integers, real and complex floats.
     target : array
         The targets :math:`t`, of the shape of the prediction, or a scalar: a Python number or a 0-d
         array. Host data follows the prediction to its engine and device, and vice versa.
@@ -67,10 +68,12 @@ def mse(
     Returns
     -------
     array
-        A 0-d array of the engine (a scalar of NumPy), or an array of the axes that are left. In the
-        unit of the prediction squared. Its dtype is that of the operands, promoted as the array API
-        standard says, but real and at least float32; two integer operands give the engine's default
-        float up to 16 bits, and else float64 where the engine has it.
+        A 0-d array of the engine (a scalar of NumPy), or an array of the axes that are left. Its
+        dtype is that of the operands, promoted as the array API standard says, but real and at
+        least float32; two integer operands give the engine's default float up to 16 bits, and else
+        float64 where the engine has it.
+
+        In the unit of the prediction squared.
 
     Raises
     ------
@@ -125,9 +128,9 @@ def sse(
     Parameters
     ----------
     prediction : array
-        The predictions :math:`y`, as for :func:`mse`.
+        As for :func:`mse`.
     target : array
-        The targets :math:`t`, of the shape of the prediction, or a scalar, as for :func:`mse`.
+        As for :func:`mse`.
     half : bool, default True
         Whether to multiply by ½: the slope of ½ (y − t)² is the residual y − t itself.
     **options
@@ -136,8 +139,7 @@ def sse(
     Returns
     -------
     array
-        A 0-d array of the engine (a scalar of NumPy), or an array of the axes that are left. In the
-        unit of the prediction squared, with a dtype as for :func:`mse`. The sum of nothing is 0.
+        As :func:`mse`, in the unit of the prediction squared. The sum of nothing is 0.
 
     Raises
     ------

@@ -1,0 +1,125 @@
+"""What the site is made of: completed docstrings, formulas, tables, links, and scripts that run."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from latex2mathml.converter import convert
+from numpydoc.docscrape import FunctionDoc, NumpyDocString
+
+import multiloss as ml
+from docstrings import completed
+from links import broken
+from multiloss._registry import losses
+from tables import formula
+
+NEEDS = "peers"
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+@pytest.mark.parametrize("loss", losses())
+def test_a_docstring_is_complete_on_the_site(loss: str) -> None:
+    doc = completed(FunctionDoc(losses()[loss]))
+    entries = [each for name in ("Parameters", "Returns", "Raises") for each in doc[name]]
+    for each in entries:
+        assert not re.search(r"\b[Aa]s (for )?:func:", " ".join(each.desc)), each
+    names = [each.name for each in doc["Parameters"]]
+    assert names[:2] == ["prediction", "target"]
+    assert "array API" in " ".join(doc["Parameters"][0].desc)
+    assert re.search("Host data|distributions|one-hot", " ".join(doc["Parameters"][1].desc))
+    assert "0-d array of the engine" in " ".join(doc["Returns"][0].desc)
+    assert {"ValueError", "TypeError"} <= {each.type for each in doc["Raises"]}
+
+
+def test_what_is_referred_to_stands_before_what_is_said() -> None:
+    text = """Return something.
+
+    Parameters
+    ----------
+    prediction, target : array
+        As for :func:`mse`, real.
+    other : float
+        As it is.
+
+    Returns
+    -------
+    array
+        As :func:`mse`, without a unit.
+
+    Raises
+    ------
+    ValueError
+        As :func:`mse`, and if it is late.
+    """
+    doc = completed(NumpyDocString(text))
+    prediction, target, other = doc["Parameters"]
+    of_mse = FunctionDoc(ml.mse)
+    first = of_mse["Parameters"][0].desc
+    assert prediction.desc == [*first[: first.index("")], "", "Real."]
+    assert target.desc == [*of_mse["Parameters"][1].desc, "", "Real."]
+    assert other.desc == ["As it is."]
+    assert doc["Returns"][0].desc[-1] == "Without a unit."
+    assert not any("unit" in line for line in doc["Returns"][0].desc[:-1])
+    assert doc["Raises"][:-1] == of_mse["Raises"]
+    assert doc["Raises"][-1].desc == ["Also if it is late."]
+
+
+@pytest.mark.parametrize("loss", losses())
+def test_a_formula_is_drawn_by_browsers(loss: str) -> None:
+    drawn = convert(formula(loss), display="block")
+    # What the converter does not know it leaves as it is.
+    assert "\\" not in drawn
+    assert drawn.count("<mrow") > 0
+
+
+def test_broken_links_are_found(tmp_path: Path) -> None:
+    (tmp_path / "one.html").write_text(
+        '<p id="here"><a href="#here"></a><a href="two.html#there"></a><a href="https://x.org"></a>'
+    )
+    (tmp_path / "two.html").write_text('<p id="there"><img src="one.html"><a href="one.html">')
+    assert broken(tmp_path) == []
+    (tmp_path / "three.html").write_text(
+        '<a href="two.html#gone"></a><a href="four.html"></a><img src="no.png"><a href="#no"></a>'
+    )
+    assert broken(tmp_path) == [
+        "three.html: #no",
+        "three.html: four.html",
+        "three.html: no.png",
+        "three.html: two.html#gone",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", sorted(path.name for path in (DOCS / "tutorials").glob("*.py")))
+def test_a_tutorial_runs(script: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", str(DOCS / "tutorials" / script)]
+    environment = {**os.environ, "MPLBACKEND": "pdf"}  # agg warns that it shows nothing
+    run = subprocess.run(  # noqa: S603  a command of the test
+        command, check=False, capture_output=True, text=True, cwd=tmp_path, env=environment
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    # The tutorials run in the test above.
+    command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet"]
+    run = subprocess.run(  # noqa: S603  a command of the test
+        [*command, "-D", "plot_gallery=0", str(DOCS), str(tmp_path)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    for page, said in {
+        "index.html": "One implementation",
+        "generated/multiloss.huber.html": "<math",
+        "elsewhere.html": "torch.nn.functional.l1_loss",
+        "executed/choosing_a_loss.html": "contaminated",
+    }.items():
+        assert said in (tmp_path / page).read_text("utf-8")
