@@ -5,7 +5,7 @@
 
 PYTHON ?= python3
 PIP_VERSION := 25.3
-# What make lock pins; the newest is TORCH=torch.
+# What make lock pins; TORCH=torch is the newest.
 TORCH := torch==2.13.0
 SOURCES := $(shell find src -name '*.py') src/multiloss/py.typed pyproject.toml README.md LICENSE
 # What pyproject.toml promises.
@@ -107,11 +107,7 @@ format: .venv/dependencies ## rewrite the files as the linter and the formatter 
 	.venv/bin/ruff format
 
 .PHONY: lock
-lock: ## pin the newest versions that fit, torch excepted, and those that fit the lowest
-	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/python -m pip install --quiet pip==$(PIP_VERSION)
-	.venv-lock/bin/python -m pip install --quiet --group dev array-api-compat $(TORCH)
-	.venv-lock/bin/python -m pip freeze | sed 's/+cpu$$//' > constraints.txt
+lock: lock-newest ## pin the newest versions that fit, torch excepted, and those that fit the lowest
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet pip==$(PIP_VERSION)
 	.venv-lock/bin/python -m pip install --quiet --group test $(LOWEST)
@@ -121,6 +117,13 @@ lock: ## pin the newest versions that fit, torch excepted, and those that fit th
 	.venv-lock/bin/python -m pip install --quiet --group frameworks array-api-compat $(TORCH)
 	.venv-lock/bin/python -m pip freeze | grep -v ^nvidia- | sed 's/+cpu$$//' > constraints-frameworks.txt
 	rm -rf .venv-lock
+
+.PHONY: lock-newest
+lock-newest:
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet pip==$(PIP_VERSION)
+	.venv-lock/bin/python -m pip install --quiet --group dev array-api-compat $(TORCH)
+	.venv-lock/bin/python -m pip freeze | sed 's/+cpu$$//' > constraints.txt
 
 .PHONY: clean
 clean: ## remove the environments and caches

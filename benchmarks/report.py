@@ -47,10 +47,10 @@ timed in one process with all calls interleaved; times are medians, the spread i
 the quartiles. A ratio is our time divided by that of the other call: lower is better. The limit is
 one pass over both operands.
 
-![ratio of times against size, one panel per engine](benchmarks.png)
-
-| engine | loss | work | dtype | elements | µs | spread | best peer | ratio | limit | all ratios |
-|---|---|---|---|---:|---:|---:|---|---:|---:|---|"""
+![ratio of times against size, one panel per engine](benchmarks.png)"""
+COLUMNS = """
+| loss | work | dtype | elements | µs | ratio | best peer | spread | limit | all ratios |
+|---|---|---|---:|---:|---:|---|---:|---:|---|"""
 
 
 def overview(records: list[Record]) -> Table:
@@ -77,17 +77,20 @@ def table(
     records: list[Record], costs: dict[str, Any], growth: list[Record], counts: dict[str, Any]
 ) -> str:
     """Return everything as Markdown."""
-    lines = [HEAD]
+    lines, engine = [HEAD], None
     for record in records:
+        if record["engine"] != engine:
+            engine = record["engine"]
+            lines += ["", f"## {engine}", COLUMNS]
         best = best_peer(record)
         others = ", ".join(
             f"{name} {ratio(record, name):.2f}" for name in record["seconds"] if OURS not in name
         )
         limit = f"{ratio(record, record['limit']):.2f}" if record["limit"] else ""
         lines.append(
-            f"| {record['engine']} | {record['loss']} | {record['work']} | {record['dtype']} "
-            f"| {record['size']:,} | {_median(record, OURS) * 1e6:,.1f} | {_spread(record):.0%} "
-            f"| {best} | {ratio(record, best):.2f} | {limit} | {others} |"
+            f"| {record['loss']} | {record['work']} | {record['dtype']} | {record['size']:,} "
+            f"| {_median(record, OURS) * 1e6:,.1f} | {ratio(record, best):.2f} | {best} "
+            f"| {_spread(record):.0%} | {limit} | {others} |"
         )
     lines += [*growth_lines(growth), *_operator_lines(counts), *_cost_lines(costs)]
     return "\n".join(lines) + "\n"
@@ -144,7 +147,7 @@ def draw(records: list[Record], path: Path) -> None:
     records = [each for each in records if each["loss"] == "mse" and "," not in each["work"]]
     engines = list(dict.fromkeys(record["engine"] for record in records))
     figure, panels = plt.subplots(
-        1, len(engines), figsize=(15, 4.8), sharey=True, layout="constrained"
+        1, len(engines), figsize=(10.5, 3.8), sharey=True, layout="constrained"
     )
     for panel, engine in zip(panels, engines, strict=True):
         chosen = [r for r in records if r["engine"] == engine and r["dtype"] == "float32"]

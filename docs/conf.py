@@ -29,7 +29,13 @@ extensions = [
     "numpydoc",
     "tables",
 ]
-exclude_patterns = ["_build", "tutorials/README.rst"]
+exclude_patterns = [
+    "_build",
+    "executed/index.rst",
+    "executed/sg_execution_times.rst",
+    "sg_execution_times.rst",
+    "tutorials",
+]
 nitpicky = True
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3

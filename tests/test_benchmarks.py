@@ -54,4 +54,5 @@ def test_report_names_the_best_peer() -> None:
     }
     assert report.best_peer(record) == "a"
     assert report.ratio(record, "a") == 0.5
-    assert "| a | 0.50 | 2.00 | a 0.50, b 0.25, limit 2.00 |" in report.table([record], {}, [], {})
+    row = "| mse | forward | float32 | 10 | 2,000,000.0 | 0.50 | a | 100% | 2.00 |"
+    assert f"{row} a 0.50, b 0.25, limit 2.00 |" in report.table([record], {}, [], {})

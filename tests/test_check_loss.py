@@ -21,6 +21,20 @@ def test_a_loss_with_a_parameter() -> None:
     check_loss(ml.huber, delta=0.5)
 
 
+def test_a_second_derivative_that_jumps_is_no_mistake() -> None:
+    check_loss(ml.quantile_huber, q=0.9, delta=1e-3)
+
+
+def test_a_slope_at_a_kink_lies_between_those_beside_it() -> None:
+    # Of the nine predictions of check_loss, one is perfect; there the slope is 2, not from -1 to 1.
+    def slope(xp: Any, y: Any, t: Any) -> Any:
+        return xp.sign(y - t) + 2.0 * xp.astype(y == t, y.dtype)
+
+    check_loss(ml.mae)
+    with pytest.raises(AssertionError, match="slope is the derivative of the value"):
+        check_loss(ml.make_loss(lambda xp, y, t: xp.abs(y - t), slope))
+
+
 @pytest.mark.parametrize(
     "name",
     [

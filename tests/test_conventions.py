@@ -1,5 +1,6 @@
 """What happens where the peers disagree: a row of the README's table each."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -179,6 +180,18 @@ def test_number_beyond_the_dtype_of_the_operands(engine: Library) -> None:
     # ½ log of the largest number
     check(engine, ml.gaussian_nll(three, zero, variance=1e300), 44.3614195, "float32")
     check(engine, ml.gaussian_nll(three, zero, variance=1.0, eps=1e300), 44.3614195, "float32")
+    # As the smallest normal one, by which zero can be divided: a residual of 0 has the loss 0.
+    for loss in (
+        partial(ml.smooth_l1, beta=1e-50),
+        partial(ml.quantile_huber, delta=1e-50),
+        partial(ml.pseudo_huber, delta=1e-50),
+        partial(ml.tukey_biweight, scale=1e-50),
+        partial(ml.barron, scale=1e-50),
+    ):
+        value, gradient = ml.value_and_grad(loss)(three, three)
+        check(engine, value, 0.0, "float32")
+        check(engine, gradient, [0.0], "float32")
+    check(engine, ml.smooth_l1(three, zero, beta=1e-50), 3.0, "float32")
     # Data is rounded instead.
     check(engine, ml.mse(three, 1e300), np.inf, "float32")
     check(engine, ml.mse(three, -(10**300)), np.inf, "float32")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 WORKFLOW = ROOT / ".github" / "workflows" / "test.yml"
 
 
-def run(command: str, *options: str) -> None:
+def run_checked(command: str, *options: str) -> None:
     """Run a command of the environment, which raises if it fails."""
     subprocess.run([str(Path(sys.executable).parent / command), *options], check=True)  # noqa: S603  a command of the test
 
@@ -30,11 +30,11 @@ def run(command: str, *options: str) -> None:
     ],
 )
 def test_files_follow_their_schema(file: str, schema: str) -> None:
-    run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", str(ROOT / file))
+    run_checked("check-jsonschema", "--builtin-schema", f"vendor.{schema}", str(ROOT / file))
 
 
 def test_the_hooks_of_pre_commit_are_valid() -> None:
-    run("pre-commit", "validate-config", str(ROOT / ".pre-commit-config.yaml"))
+    run_checked("pre-commit", "validate-config", str(ROOT / ".pre-commit-config.yaml"))
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     assert [each["entry"].split()[0] for each in hooks] == [
         ".venv/bin/ruff",
@@ -46,7 +46,9 @@ def test_the_hooks_of_pre_commit_are_valid() -> None:
 def test_the_workflow_runs_the_commands_of_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     jobs = yaml.safe_load(WORKFLOW.read_text())["jobs"]
-    commands = {name: [s["run"] for s in job["steps"] if "run" in s] for name, job in jobs.items()}
+    commands = {
+        name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()
+    }
     assert commands["test"] == ["make test"]
     assert commands["lowest"] == ["make test-lowest"]
     for command in (each for job in commands.values() for each in job):

@@ -20,68 +20,63 @@ _AFTERWARDS = {"See Also", "Notes", "References", "Examples"}
 Lines: TypeAlias = Sequence[str]
 
 
-def completed(doc: NumpyDocString) -> NumpyDocString:
-    """Return a docstring whose sections say themselves what they refer to."""
-    doc["Parameters"] = [
-        Parameter(name, each.type, _parameter(name, each.desc))
-        for each in doc["Parameters"]
-        for name in _names(each)
-    ]
-    doc["Returns"] = [
-        Parameter(each.name, each.type, _returned(each.desc)) for each in doc["Returns"]
-    ]
+def complete(doc: NumpyDocString) -> NumpyDocString:
+    """Complete a docstring in place, and return it."""
+    doc["Parameters"] = [new for each in doc["Parameters"] for new in _parameters(each)]
+    doc["Returns"] = [_returned(each) for each in doc["Returns"]]
     doc["Raises"] = [new for each in doc["Raises"] for new in _raised(each)]
     return doc
 
 
-def _names(parameter: Parameter) -> list[str]:
-    """Return the names of an entry, one by one where it refers to another function."""
-    refers = _REFERENCE.match(" ".join(parameter.desc))
-    return parameter.name.split(", ") if refers else [parameter.name]
-
-
-def _split(text: Lines) -> tuple[NumpyDocString | None, str]:
-    """Return what a text refers to, completed, and the rest of the text."""
-    joined = " ".join(text)
-    found = _REFERENCE.match(joined)
-    if not found or not hasattr(ml, found[1]):
-        return None, joined
-    rest = joined[found.end() :]
-    return completed(FunctionDoc(getattr(ml, found[1]))), rest[:1].upper() + rest[1:]
-
-
-def _joined(same: Lines, rest: str) -> Lines:
-    """Return what another function says, with the rest in place of all but the first paragraph."""
-    return [*takewhile(bool, same), "", rest] if rest else same
-
-
-def _parameter(name: str, text: Lines) -> Lines:
-    other, rest = _split(text)
+def _parameters(entry: Parameter) -> list[Parameter]:
+    """Return the entries of each name, where a text for several refers to another function."""
+    other, addition = _resolved(entry.desc)
     if other is None:
-        return text
-    (same,) = (each.desc for each in other["Parameters"] if each.name == name)
-    return _joined(same, rest)
+        return [entry]
+    inherited = {each.name: each.desc for each in other["Parameters"]}
+    return [
+        Parameter(name, entry.type, _joined(inherited[name], addition))
+        for name in entry.name.split(", ")
+    ]
 
 
-def _returned(text: Lines) -> Lines:
-    other, rest = _split(text)
-    return text if other is None else _joined(other["Returns"][0].desc, rest)
+def _returned(entry: Parameter) -> Parameter:
+    other, addition = _resolved(entry.desc)
+    if other is None:
+        return entry
+    return Parameter(entry.name, entry.type, _joined(other["Returns"][0].desc, addition))
 
 
 def _raised(entry: Parameter) -> list[Parameter]:
-    other, rest = _split(entry.desc)
+    other, addition = _resolved(entry.desc)
     if other is None:
         return [entry]
-    rest = rest.removeprefix("And ")
-    own = [Parameter("", entry.type, [f"Also {rest[:1].lower()}{rest[1:]}"])] if rest else []
-    return [*other["Raises"], *own]
+    added = addition.removeprefix("And ")
+    own = Parameter("", entry.type, [f"Also raised {added[:1].lower()}{added[1:]}"])
+    return [*other["Raises"], own] if added else other["Raises"]
 
 
-def _process(_: Sphinx, what: str, *others: Any) -> None:
-    lines: list[str] = others[-1]
+def _resolved(text: Lines) -> tuple[NumpyDocString | None, str]:
+    """Return the docstring that a text refers to, completed, and what the text adds to it."""
+    joined = " ".join(text)
+    found = _REFERENCE.match(joined)
+    if not found:
+        return None, joined
+    addition = joined[found.end() :]
+    return complete(FunctionDoc(getattr(ml, found[1]))), addition[:1].upper() + addition[1:]
+
+
+def _joined(inherited: Lines, addition: str) -> Lines:
+    """Return what another function says; before an addition, the first paragraph of it alone."""
+    return [*takewhile(bool, inherited), "", addition] if addition else inherited
+
+
+def _process(
+    _app: Sphinx, what: str, _name: str, _object: Any, _options: Any, lines: list[str]
+) -> None:
     if what != "function" or "Parameters" not in lines:
         return
-    whole, sections = completed(NumpyDocString("\n".join(lines))), NumpyDocString("")
+    whole, sections = complete(NumpyDocString("\n".join(lines))), NumpyDocString("")
     for each in ("Parameters", "Returns", "Raises"):
         sections[each] = whole[each]
     start = lines.index("Parameters")

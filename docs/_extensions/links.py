@@ -1,5 +1,6 @@
-"""Whether each link of the built pages leads to a file, and to a place in it, that exists."""
+"""Links: those between files become links between pages, and each has to lead somewhere."""
 
+import re
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,10 +21,10 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note where a tag leads, and what it is called."""
-        del tag
-        named = dict(attrs)
-        self.links |= {value for key in ("href", "src") if (value := named.get(key))}
-        self.places |= {value for key in ("id", "name") if (value := named.get(key))}
+        named = {key: value for key, value in attrs if value}
+        self.links |= {named[key] for key in ("href", "src") if key in named}
+        self.links |= {each.split()[0] for each in named.get("srcset", "").split(",") if each}
+        self.places |= {named[key] for key in ("id", "name") if key in named and tag != "meta"}
 
 
 @cache
@@ -40,7 +41,8 @@ def broken(folder: Path) -> list[str]:
             if url.scheme or url.netloc:
                 continue
             target = (path.parent / unquote(url.path)).resolve() if url.path else path
-            is_there = target.is_file() and (
+            is_there = target.is_file() and target.is_relative_to(folder.resolve())
+            is_there = is_there and (
                 target.suffix != ".html" or unquote(url.fragment) in _page(target).places
             )
             if not is_there:
@@ -53,7 +55,14 @@ def _check(app: Sphinx, exception: Exception | None) -> None:
         raise SphinxError("links that lead nowhere:\n" + "\n".join(lost))
 
 
+def _to_pages(_app: Sphinx, _page_name: str, source: list[str]) -> None:
+    """Lead to the page that is made of a file, where the file itself is what a link names."""
+    text = source[0].replace("(../CONTRIBUTING.md", "(contributing.md")
+    source[0] = re.sub(r"\((?:docs/)?tutorials/(\w+)\.py\)", r"(executed/\1.rst)", text)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Check the links when the pages are written."""
+    """Change links when a page is read, and check them when all are written."""
+    app.connect("source-read", _to_pages)
     app.connect("build-finished", _check, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

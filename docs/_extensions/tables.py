@@ -8,7 +8,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import multiloss as ml
-from multiloss.__main__ import definition, peers, signature
+from multiloss.__main__ import definition, peers
 from multiloss._registry import losses
 
 
@@ -35,9 +35,9 @@ class SameElsewhere(SphinxDirective):
         lines = ["| loss | definition | the same elsewhere |", "|---|---|---|"]
         for name, loss in losses().items():
             cells = (
-                f"{{func}}`{signature(name, loss)} <multiloss.{name}>`",
+                f"{{func}}`~multiloss.{name}`",
                 re.sub(r":func:`(\w+)`", r"{func}`~multiloss.\1`", definition(loss)),
-                " ".join(f"`{each}`" for each in peers(loss)) or "—",
+                "<br>".join(f"`{each}`" for each in peers(loss)) or "—",
             )
             lines.append("| " + " | ".join(each.replace("|", "\\|") for each in cells) + " |")
         return self.parse_text_to_nodes("\n".join(lines))

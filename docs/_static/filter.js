@@ -7,11 +7,14 @@ document.addEventListener("DOMContentLoaded", () => {
   box.className = "filter";
   box.placeholder = "Filter the table";
   box.setAttribute("aria-label", "Filter the table");
+  const note = document.createElement("span");
   box.addEventListener("input", () => {
     const wanted = box.value.toLowerCase();
-    for (const row of table.tBodies[0].rows) {
+    const rows = [...table.tBodies[0].rows];
+    for (const row of rows) {
       row.hidden = !row.textContent.toLowerCase().includes(wanted);
     }
+    note.textContent = rows.every((row) => row.hidden) ? " No loss matches." : "";
   });
-  table.parentElement.before(box);
+  table.parentElement.before(box, note);
 });

@@ -2,8 +2,8 @@
 A first loss, and training on three engines
 ===========================================
 
-This page goes from one number to a model that is trained by NumPy, PyTorch and JAX with the same
-line. It is a script: what stands below each block is what it printed when the site was built.
+This page goes from one number to a model that NumPy, PyTorch and JAX train with the
+same line. The outputs below the code were printed when the site was built.
 
 A loss takes what a model predicts, and what is true.
 """
@@ -17,8 +17,8 @@ target = np.array([1.0, 1.0, 2.0])
 ml.mse(prediction, target)
 
 # %%
-# That is the mean of the squared differences, (0.25 + 4 + 0) / 3. Half of their sum is another
-# loss, ``sse``:
+# That is the mean of the squared differences, (0.25 + 4 + 0) / 3. Half of their sum
+# is another loss, ``sse``:
 
 ml.sse(prediction, target)
 
@@ -26,8 +26,9 @@ ml.sse(prediction, target)
 # What every loss takes
 # ---------------------
 #
-# A weight says how much an element counts, and the mean divides by the sum of the weights. A
-# mask, ``where=``, says whether it counts at all: what it leaves out may even be NaN.
+# A weight says how much an element counts, and the mean divides by the sum of the
+# weights. A mask, ``where=``, says whether it counts at all: what it leaves out may
+# even be NaN.
 
 ml.mse(prediction, target, weight=[1.0, 0.5, 0.5])
 
@@ -36,8 +37,8 @@ ml.mse(prediction, target, weight=[1.0, 0.5, 0.5])
 ml.mse(prediction, [1.0, np.nan, 2.0], where=[True, False, True])
 
 # %%
-# ``axis=`` gives one loss for each row or column, and ``reduction=`` the sum, or the losses of
-# the elements themselves.
+# ``axis=`` gives one loss for each row or column, and ``reduction=`` the sum, or the
+# losses of the elements themselves.
 
 ml.mae(prediction, target, reduction="none")
 
@@ -53,8 +54,8 @@ except ValueError as error:
 # The gradient
 # ------------
 #
-# To train is to follow the gradient. NumPy has none of its own, so ``value_and_grad`` gives it in
-# closed form, on every engine:
+# To train is to follow the gradient. NumPy has none of its own, so ``value_and_grad``
+# gives it in closed form, on every engine:
 
 value, gradient = ml.value_and_grad(ml.mse)(prediction, target)
 gradient
@@ -63,20 +64,26 @@ gradient
 # Data with outliers
 # ------------------
 #
-# A line, with noise, and a tenth of the points far off. The Huber loss is a square near zero and
-# a line beyond, so that outliers pull less.
+# A line, with noise, and a tenth of the points far off. The Huber loss is a square
+# near zero and a line beyond, so that outliers pull less.
 
 rng = np.random.default_rng(0)
 x = rng.uniform(-1, 1, 200)
 y = 2 * x + 1 + rng.normal(0, 0.1, 200)
 y[:20] += 8
 
+import matplotlib.pyplot as plt
+
+plt.figure(figsize=(5, 3), layout="constrained")
+plt.plot(x, y, ".")
+plt.show()
+
 # %%
 # Three trainings
 # ---------------
 #
-# In each of them the model is ``slope * x + intercept``, and each step goes down the gradient. In
-# NumPy the chain rule is written out:
+# In each of them the model is ``slope * x + intercept``, and each step goes down the
+# gradient. In NumPy the chain rule is written out:
 
 
 def in_numpy(loss, steps=200, rate=0.5):
@@ -118,7 +125,9 @@ import jax.numpy as jnp
 
 def in_jax(loss, steps=200, rate=0.5):
     data, truth = jnp.asarray(x), jnp.asarray(y)
-    step = jax.jit(jax.value_and_grad(lambda line: loss(line[0] * data + line[1], truth)))
+    step = jax.jit(
+        jax.value_and_grad(lambda line: loss(line[0] * data + line[1], truth))
+    )
     line, losses = jnp.zeros(2), []
     for _ in range(steps):
         value, gradient = step(line)
@@ -135,13 +144,13 @@ from functools import partial
 huber = partial(ml.huber, delta=0.3)
 trained = {"NumPy": in_numpy(huber), "PyTorch": in_torch(huber), "JAX": in_jax(huber)}
 for engine, (slope, intercept, losses) in trained.items():
-    print(f"{engine:8} slope {slope:.4f}, intercept {intercept:.4f}, loss {losses[-1]:.6f}")
+    print(
+        f"{engine:8} slope {slope:.4f}, intercept {intercept:.4f}, loss {losses[-1]:f}"
+    )
 
 # %%
-# The three agree; JAX computes in single precision by default. The learning curves lie on each
-# other:
-
-import matplotlib.pyplot as plt
+# The three agree; JAX computes in single precision by default. The learning curves
+# lie on each other:
 
 _, (curves, points) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 for width, (engine, (*_, losses)) in zip((7, 4, 1.5), trained.items(), strict=True):
@@ -157,5 +166,5 @@ points.legend()
 plt.show()
 
 # %%
-# The squared error follows the outliers, and the Huber loss does not. Which loss to take is the
-# subject of :doc:`choosing_a_loss`.
+# The squared error follows the outliers, and the Huber loss does not. Which loss to
+# take is the subject of :doc:`choosing_a_loss`.

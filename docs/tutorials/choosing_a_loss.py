@@ -2,9 +2,9 @@
 Choosing a loss
 ===============
 
-This page helps to decide which loss a model is to be trained with. A loss says what a good
-prediction is: the mean, the median, a quantile, or what most of the data say. The pictures show
-what each makes of the same data.
+This page helps to decide which loss a model is to be trained with. A loss says what a
+good prediction is: the mean, the median, a quantile, or what most of the data say.
+The pictures show what each makes of the same data.
 
 .. list-table::
    :header-rows: 1
@@ -19,12 +19,13 @@ what each makes of the same data.
    * - outliers that are real, and a median
      - :func:`~multiloss.mae`
    * - a cost that differs above and below, or an interval
-     - :func:`~multiloss.pinball`, smooth as :func:`~multiloss.quantile_huber`
+     - :func:`~multiloss.pinball`, or its smooth form :func:`~multiloss.quantile_huber`
    * - counts
-     - :func:`~multiloss.poisson_deviance`, or :func:`~multiloss.poisson_nll` of a logarithm
+     - :func:`~multiloss.poisson_deviance`, or of a logarithm
+       :func:`~multiloss.poisson_nll`
    * - positive numbers over many orders of magnitude
      - :func:`~multiloss.msle`, :func:`~multiloss.gamma_deviance`
-   * - positive numbers, and many zeros
+   * - positive numbers, with zeros among them
      - :func:`~multiloss.tweedie_deviance` with a power between 1 and 2
    * - a mean and how certain it is
      - :func:`~multiloss.gaussian_nll`
@@ -42,8 +43,8 @@ what each makes of the same data.
 Outliers
 --------
 
-A line with noise, of which nothing, 15 and 40 per cent are replaced by other numbers. SciPy finds
-the best line, with the gradient that ``value_and_grad`` gives.
+A line with noise, with 0, 15 and 40 per cent of its points replaced. SciPy finds the
+best line, with the gradient that ``value_and_grad`` gives.
 """
 
 import matplotlib.pyplot as plt
@@ -79,7 +80,9 @@ losses = {
     "huber(delta=0.3)": ml.get("huber(delta=0.3)"),
     "tukey_biweight(scale=2)": ml.get("tukey_biweight(scale=2)"),
 }
-figure, panels = plt.subplots(1, 3, figsize=(10, 3.8), sharey=True, layout="constrained")
+figure, panels = plt.subplots(
+    1, 3, figsize=(10, 3.8), sharey=True, layout="constrained"
+)
 for panel, share in zip(panels, (0.0, 0.15, 0.4), strict=True):
     y = contaminated(share)
     panel.plot(x, y, ".", color="0.6", markersize=4)
@@ -93,16 +96,16 @@ panels[0].legend(fontsize=8)
 plt.show()
 
 # %%
-# ``mse`` follows the outliers at once. ``mae`` and ``huber`` bear some of them, but each outlier
-# still pulls with full strength. ``tukey_biweight`` forgets what is farther away than its scale.
-# It needs a start that is not too bad, here that of ``huber`` with ``delta=1``: far from all data
-# its gradient is zero.
+# ``mse`` follows the outliers. ``mae`` and ``huber`` are moved less, but each outlier
+# still pulls with full strength. ``tukey_biweight`` forgets what is farther away than
+# its scale. It needs a start that is not too bad, here that of ``huber`` with
+# ``delta=1``: far from all data its gradient is zero.
 #
 # Mean, median, quantile
 # ----------------------
 #
-# For one number as the prediction, each loss is least at another one. These data are skewed, as
-# prices and waiting times are:
+# For one number as the prediction, each loss is least at another one. These data are
+# skewed, as prices and waiting times are:
 
 data = rng.gamma(1.5, 1.0, 100_000)
 candidates = np.linspace(0, 5, 501)
@@ -110,24 +113,29 @@ figure, axes = plt.subplots(figsize=(9, 3.6), layout="constrained")
 axes.hist(data, bins=100, range=(0, 6), density=True, color="0.85")
 texts = ("mse", "mae", "pinball(q=0.9)", "expectile(q=0.9)", "huber(delta=0.5)")
 for number, text in enumerate(texts):
-    losses = ml.get(text)(candidates[:, None], data[None, :5000], axis=1, broadcast=True)
+    losses = ml.get(text)(
+        candidates[:, None], data[None, :5000], axis=1, broadcast=True
+    )
     best = candidates[np.argmin(losses)]
     axes.axvline(
-        best, label=f"{text}: {best:.2f}", color=f"C{number}", linestyle=("-", "--")[number % 2]
+        best,
+        label=f"{text}: {best:.2f}",
+        color=f"C{number}",
+        linestyle=("-", "--")[number % 2],
     )
 axes.set(xlabel="data, and the best prediction for each loss")
 axes.legend()
 plt.show()
 
 # %%
-# ``mse`` asks for the mean, ``mae`` for the median, and ``pinball`` for a quantile. An
-# ``expectile`` is to the mean what a quantile is to the median. The Huber loss stands between the
-# median and the mean.
+# ``mse`` asks for the mean, ``mae`` for the median, and ``pinball`` for a quantile.
+# An ``expectile`` is to the mean what a quantile is to the median. The Huber loss
+# stands between the median and the mean.
 #
 # Numbers over many orders of magnitude
 # -------------------------------------
 #
-# How much each loss minds a prediction that is half or twice of what is true:
+# How large each loss is for a prediction that is half of the truth:
 
 print("target   half as much:   mse      msle   gamma_deviance")
 for true in (1.0, 100.0, 10_000.0):
@@ -135,5 +143,5 @@ for true in (1.0, 100.0, 10_000.0):
     print(f"{true:8.0f} {'':9}" + " ".join(f"{value:11.3f}" for value in values))
 
 # %%
-# For ``mse`` the large targets are all that counts. ``gamma_deviance`` looks at the quotient
-# alone, and ``msle`` does so for numbers above 1.
+# For ``mse`` the large targets are all that counts. ``gamma_deviance`` looks at the
+# quotient alone, and ``msle`` nearly so for numbers far above 1.

@@ -173,7 +173,7 @@ class MSELoss(LossModule, torch.nn.MSELoss):
     Parameters
     ----------
     size_average, reduce, reduction
-        As of ``torch.nn.MSELoss``.
+        As in ``torch.nn.MSELoss``.
 
     Examples
     --------
@@ -226,7 +226,7 @@ class L1Loss(LossModule, torch.nn.L1Loss):
     Parameters
     ----------
     size_average, reduce, reduction
-        As of ``torch.nn.L1Loss``.
+        As in ``torch.nn.L1Loss``.
 
     Examples
     --------
@@ -245,7 +245,7 @@ class SmoothL1Loss(LossModule, torch.nn.SmoothL1Loss):
     Parameters
     ----------
     size_average, reduce, reduction, beta
-        As of ``torch.nn.SmoothL1Loss``.
+        As in ``torch.nn.SmoothL1Loss``.
 
     Examples
     --------
@@ -265,7 +265,7 @@ class HuberLoss(LossModule, torch.nn.HuberLoss):
     Parameters
     ----------
     reduction, delta
-        As of ``torch.nn.HuberLoss``.
+        As in ``torch.nn.HuberLoss``.
 
     Examples
     --------
@@ -287,7 +287,7 @@ class GaussianNLLLoss(LossModule, torch.nn.GaussianNLLLoss):
     Parameters
     ----------
     full, eps, reduction
-        As of ``torch.nn.GaussianNLLLoss``.
+        As in ``torch.nn.GaussianNLLLoss``.
 
     Examples
     --------
@@ -323,7 +323,7 @@ class PoissonNLLLoss(LossModule, torch.nn.PoissonNLLLoss):
     Parameters
     ----------
     log_input, full, size_average, eps, reduce, reduction
-        As of ``torch.nn.PoissonNLLLoss``.
+        As in ``torch.nn.PoissonNLLLoss``.
 
     Examples
     --------
@@ -354,7 +354,7 @@ class CrossEntropyLoss(LossModule, torch.nn.CrossEntropyLoss):
     Parameters
     ----------
     weight, size_average, ignore_index, reduce, reduction, label_smoothing
-        As of ``torch.nn.CrossEntropyLoss``: ``weight`` has one number for each class. That of
+        As in ``torch.nn.CrossEntropyLoss``: ``weight`` has one number for each class. That of
         ``forward`` has one for each vector.
 
     Examples
@@ -445,7 +445,7 @@ class BCEWithLogitsLoss(_BinaryCrossEntropy, torch.nn.BCEWithLogitsLoss):
     Parameters
     ----------
     weight, size_average, reduce, reduction, pos_weight
-        As of ``torch.nn.BCEWithLogitsLoss``: ``weight`` multiplies the losses of the elements,
+        As in ``torch.nn.BCEWithLogitsLoss``: ``weight`` multiplies the losses of the elements,
         whose mean divides by their number, or by the sum of the weights of ``forward``.
 
     Examples
@@ -467,7 +467,7 @@ class BCELoss(_BinaryCrossEntropy, torch.nn.BCELoss):
     Parameters
     ----------
     weight, size_average, reduce, reduction
-        As of ``torch.nn.BCELoss``; see :class:`BCEWithLogitsLoss`.
+        As in ``torch.nn.BCELoss``; see :class:`BCEWithLogitsLoss`.
 
     Examples
     --------
@@ -486,7 +486,7 @@ class KLDivLoss(LossModule, torch.nn.KLDivLoss):
     Parameters
     ----------
     size_average, reduce, reduction, log_target
-        As of ``torch.nn.KLDivLoss``. ``"batchmean"`` divides the sum by the size of the first axis;
+        As in ``torch.nn.KLDivLoss``. ``"batchmean"`` divides the sum by the size of the first axis;
         ``"mean"`` divides it by the number of elements, as PyTorch does. The divergence of vectors
         of scores is ``Loss("kl_divergence")``.
 

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from multiloss._typing import Array, Namespace
 
-# Takes the namespace, the prediction, the target, and the parameters in the order of their names.
+# Takes the namespace, the prediction, the target, and the parameters in the order in which the
+# loss names them.
 Elementwise: TypeAlias = Callable[..., Array]
 
 

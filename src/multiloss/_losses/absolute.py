@@ -138,7 +138,7 @@ def minkowski(
         As for :func:`mse`, real.
     p : float or 0-d array, default 2.0
         The exponent, at least 1; an array gives NaN below.
-    reduction : {"sum", "mean", "none"}, default "sum"
+    reduction : {"mean", "sum", "none"}, default "sum"
         As for :func:`mse`: of what the root is taken.
     empty : float or 0-d array, default nan
         As for :func:`mse`.

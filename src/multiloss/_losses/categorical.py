@@ -300,8 +300,10 @@ def focal(
 
     Parameters
     ----------
-    prediction, target : array
-        As for :func:`cross_entropy`, distributions that sum to one.
+    prediction : array
+        As for :func:`cross_entropy`.
+    target : array
+        As for :func:`cross_entropy`. Distributions sum to one.
     gamma : float or array, default 2.0
         How much less a vector counts that is predicted well, zero or positive: 0 gives
         :func:`cross_entropy`.
@@ -385,8 +387,10 @@ def kl_divergence(
 
     Parameters
     ----------
-    prediction, target : array
-        As for :func:`cross_entropy`; a label is a distribution of one class.
+    prediction : array
+        As for :func:`cross_entropy`.
+    target : array
+        As for :func:`cross_entropy`. A label is a distribution of one class.
     class_axis : int, default -1
         As for :func:`cross_entropy`.
     from_logits : bool, default True
@@ -481,8 +485,10 @@ def jensen_shannon(
 
     Parameters
     ----------
-    prediction, target : array
-        As for :func:`cross_entropy`; a label is a distribution of one class.
+    prediction : array
+        As for :func:`cross_entropy`.
+    target : array
+        As for :func:`cross_entropy`. A label is a distribution of one class.
     class_axis : int, default -1
         As for :func:`cross_entropy`.
     from_logits : bool, default True
@@ -549,8 +555,10 @@ def brier(
 
     Parameters
     ----------
-    prediction, target : array
-        As for :func:`cross_entropy`; a label is a distribution of one class.
+    prediction : array
+        As for :func:`cross_entropy`.
+    target : array
+        As for :func:`cross_entropy`. A label is a distribution of one class.
     class_axis : int, default -1
         As for :func:`cross_entropy`.
     from_logits : bool, default True

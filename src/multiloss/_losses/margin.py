@@ -351,7 +351,7 @@ def multiclass_hinge(
     Parameters
     ----------
     prediction : array
-        As for :func:`cross_entropy`: scores.
+        As for :func:`mse`, real, with an axis of the classes: their scores.
     target : array
         Labels, the index of the right class for each vector, of any integer dtype and in the shape
         of the prediction without the axis of the classes; a Python int is meant for all. Or one-hot

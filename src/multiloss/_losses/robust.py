@@ -207,33 +207,30 @@ def smooth_l1(
     return evaluate(SMOOTH_L1, prediction, target, beta, **options)
 
 
-# r = y - t, c = r / δ clipped to [-1, 1], and a = 1 - q where r > 0, and q elsewhere
+# a = 1 - q where y > t, and q elsewhere
 #
-# value = a times that of smooth_l1  =  a c (r - δ c/2)
-# slope = a c
-# curvature = a/δ where |r| <= δ, and 0 elsewhere
+# value = a times that of smooth_l1, and so are the slope and the curvature
 #
-# Both factors vanish with r, so that a q of 0 or 1 meets nothing that overflows alone.
+# Multiplied before it is selected: where() of two numbers has a dtype of its own.
 def _quantile_huber(
     xp: Namespace, prediction: Array, target: Array, q: Parameter, delta: Parameter
 ) -> Array:
-    residual = prediction - target
-    clipped = xp.clip(residual / delta, -1.0, 1.0)
-    return _by_side(xp, residual, clipped, q) * (residual - 0.5 * delta * clipped)
+    value = _smooth_l1(xp, prediction, target, delta)
+    return _by_side(xp, prediction - target, value, q)
 
 
 def _quantile_huber_slope(
     xp: Namespace, prediction: Array, target: Array, q: Parameter, delta: Parameter
 ) -> Array:
-    residual = prediction - target
-    return _by_side(xp, residual, xp.clip(residual / delta, -1.0, 1.0), q)
+    slope = _smooth_l1_slope(xp, prediction, target, delta)
+    return _by_side(xp, prediction - target, slope, q)
 
 
 def _quantile_huber_curvature(
     xp: Namespace, prediction: Array, target: Array, q: Parameter, delta: Parameter
 ) -> Array:
-    is_square = _huber_curvature(xp, prediction, target, delta)
-    return _by_side(xp, prediction - target, is_square / delta, q)
+    curvature = _smooth_l1_curvature(xp, prediction, target, delta)
+    return _by_side(xp, prediction - target, curvature, q)
 
 
 def _by_side(xp: Namespace, residual: Array, array: Array, q: Parameter) -> Array:

@@ -78,8 +78,7 @@ def mse(
     Raises
     ------
     ValueError
-        If shapes, devices, ``axis``, ``reduction`` or ``empty`` do not fit, or ``axis`` comes with
-        ``reduction="none"``.
+        If shapes, devices or options do not fit together, or an option is out of its bounds.
     TypeError
         If operands belong to two engines, are masked, sparse or not numeric, if weights are
         complex, or if ``where`` is not boolean.

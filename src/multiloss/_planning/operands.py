@@ -14,7 +14,8 @@ from multiloss._engines.host import without_warnings
 from multiloss._typing import Array, DType, Operand
 
 ROLES = Operands._fields[:4]
-EVERY_FLOAT = 3e38  # holds what is smaller
+# Every dtype to compute in holds numbers whose size is between these, with all their digits.
+SMALLEST_OF_ALL, LARGEST_OF_ALL = 1.2e-38, 3e38
 _EVERY_INTEGER = 2**63
 
 
@@ -128,7 +129,7 @@ def is_ready(engine: Engine, value: Any) -> bool:
 def converted(plan: Plan, operands: Operands) -> Operands:
     """Return the operands as arrays of the engine, on the device of those that are there already.
 
-    A number that stays one is finite in the dtype if it is finite.
+    A number that stays one is finite in the dtype if it is finite, and not zero if it is not.
     """
     engine, real = plan.engine, plan.real_dtype
     # Old releases of Dynamo trace no slice of a named tuple.
@@ -182,12 +183,16 @@ def _safe_labels(labels: Any) -> np.ndarray[Any, Any]:
 
 
 def _clamped(engine: Engine, value: Operand, dtype: DType) -> Operand:
-    """Return a parameter, of which a number is finite in the dtype if it is finite."""
-    # No dtype is asked for its largest number where every one holds the value.
-    if type(value) is not float or abs(value) < EVERY_FLOAT or not math.isfinite(value):
+    """Return a parameter, of which a number is finite and not zero in the dtype if it is so."""
+    # No dtype is asked for its limits where every one holds the value.
+    if type(value) is not float or not value or not math.isfinite(value):
         return value
-    largest = float(engine.xp.finfo(dtype).max)
-    return max(-largest, min(value, largest))
+    size = abs(value)
+    if SMALLEST_OF_ALL < size < LARGEST_OF_ALL:
+        return value
+    limits = engine.xp.finfo(dtype)
+    size = max(float(limits.smallest_normal), min(size, float(limits.max)))
+    return size if value > 0 else -size
 
 
 def _to_engine(engine: Engine, values: Mapping[str, tuple[Any, DType]]) -> dict[str, Array]:

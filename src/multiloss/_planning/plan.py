@@ -12,8 +12,9 @@ from multiloss._planning.classes import vectors_of
 from multiloss._planning.dtypes import gradient_dtype, real_counterpart, with_weight, working_dtype
 from multiloss._planning.labels import without_labels
 from multiloss._planning.operands import (
-    EVERY_FLOAT,
+    LARGEST_OF_ALL,
     ROLES,
+    SMALLEST_OF_ALL,
     common_engine,
     is_ready,
     read,
@@ -36,7 +37,7 @@ def magnitude(parameters: tuple[Any, ...]) -> Magnitude:
     found: Magnitude = "moderate"
     for each in parameters:
         if type(each) is float and not _TINY < each < _HUGE:
-            if not -EVERY_FLOAT < each < EVERY_FLOAT:
+            if each and not SMALLEST_OF_ALL < abs(each) < LARGEST_OF_ALL:
                 return "beyond"
             found = "extreme"
     return found
