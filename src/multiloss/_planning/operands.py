@@ -185,13 +185,13 @@ def _safe_labels(labels: Any) -> np.ndarray[Any, Any]:
 def _clamped(engine: Engine, value: Operand, dtype: DType) -> Operand:
     """Return a parameter, of which a number is finite and not zero in the dtype if it is so."""
     # No dtype is asked for its limits where every one holds the value.
-    if type(value) is not float or not value or not math.isfinite(value):
+    if type(value) is not float or SMALLEST_OF_ALL < abs(value) < LARGEST_OF_ALL:
         return value
-    size = abs(value)
-    if SMALLEST_OF_ALL < size < LARGEST_OF_ALL:
+    # Last, since Dynamo does not follow isfinite() of a number that changes.
+    if not value or not math.isfinite(value):
         return value
     limits = engine.xp.finfo(dtype)
-    size = max(float(limits.smallest_normal), min(size, float(limits.max)))
+    size = max(float(limits.smallest_normal), min(abs(value), float(limits.max)))
     return size if value > 0 else -size
 
 
