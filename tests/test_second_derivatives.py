@@ -211,6 +211,19 @@ def test_nan_stays_nan_outside_of_the_domain() -> None:
         np.testing.assert_array_equal(both([-1.0, 1.0], [1.0, 1.0])[1], [np.nan, 1.0])
 
 
+# At a jump that of the side below, q/δ and 2 q, as automatic differentiation finds.
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (partial(ml.quantile_huber, q=0.25, delta=0.5), 0.5),
+        (partial(ml.expectile, q=0.25), 0.5),
+    ],
+)
+def test_where_it_jumps(loss: Any, expected: float) -> None:
+    _, hessian = ml.gradient_and_hessian(loss)([1.0], [1.0])
+    np.testing.assert_array_equal(hessian, [expected])
+
+
 # 2 · 0.5 for the squares; 0.3 within delta, and nothing beyond
 @pytest.mark.parametrize(
     "loss",
