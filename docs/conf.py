@@ -62,13 +62,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "executed",
     "filename_pattern": r"\.py$",
     "abort_on_example_error": True,
-    "only_warn_on_example_error": False,
-    "show_memory": False,
-    "show_signature": False,
     "download_all_examples": False,
-    "min_reported_time": 10**6,
-    "remove_config_comments": True,
-    "within_subsection_order": "FileNameSortKey",
-    "image_scrapers": ("matplotlib",),
-    "matplotlib_animations": False,
+    "min_reported_time": 10**6,  # seconds; a page says no times
+    "show_signature": False,
 }

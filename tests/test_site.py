@@ -20,6 +20,7 @@ from tables import formula
 NEEDS = "peers"
 
 DOCS = Path(__file__).parent.parent / "docs"
+BLOCK_FORMULA = '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">'
 
 
 @pytest.mark.parametrize("loss", losses())
@@ -132,8 +133,29 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     for page, said in {
         "index.html": "One implementation",
-        "generated/multiloss.huber.html": "<math",
+        # The formula, and what mse says of a prediction.
+        "generated/multiloss.huber.html": BLOCK_FORMULA,
+        "generated/multiloss.cauchy.html": "an array of NumPy, PyTorch, JAX",
+        "gallery.html": BLOCK_FORMULA,
         "elsewhere.html": "torch.nn.functional.l1_loss</span></code><br",
+        "reference.html": "generated/multiloss.torch.KLDivLoss.html",
+        "coming_from.html": "executed/learned_robust_losses.html",
         "executed/choosing_a_loss.html": "contaminated",
     }.items():
-        assert said in (pages / page).read_text("utf-8")
+        assert said in (pages / page).read_text("utf-8"), page
+    assert "mean absolute error, the mean of" in (pages / "elsewhere.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("link", ["here.html", "gone.html"])
+def test_a_broken_link_fails_the_build(link: str, tmp_path: Path) -> None:
+    folder = str(DOCS / "_extensions")
+    (tmp_path / "conf.py").write_text(
+        f"import sys\nsys.path.insert(0, {folder!r})\nextensions = ['links']\n"
+    )
+    page = f"Page\n====\n\n.. raw:: html\n\n   <a href='{link}'>there</a>\n"
+    (tmp_path / "index.rst").write_text(page)
+    (tmp_path / "here.rst").write_text(":orphan:\n\nHere\n====\n")
+    command = [sys.executable, "-m", "sphinx", "--quiet", str(tmp_path), str(tmp_path / "pages")]
+    run = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603  ditto
+    assert ("index.html: gone.html" in run.stderr) == (link == "gone.html")
+    assert bool(run.returncode) == (link == "gone.html")

@@ -58,7 +58,7 @@ def _check(app: Sphinx, exception: Exception | None) -> None:
 def _to_pages(_app: Sphinx, _page_name: str, source: list[str]) -> None:
     """Lead to the page that is made of a file, where the file itself is what a link names."""
     text = source[0].replace("(../CONTRIBUTING.md", "(contributing.md")
-    source[0] = re.sub(r"\((?:docs/)?tutorials/(\w+)\.py\)", r"(executed/\1.rst)", text)
+    source[0] = re.sub(r"\(tutorials/(\w+)\.py\)", r"(executed/\1.rst)", text)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
