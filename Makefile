@@ -26,7 +26,7 @@ demo: .venv/wheel ## reference values on every engine, then train on handwritten
 	.venv/bin/python examples/demo.py
 
 .PHONY: test
-test: lint types test-minimal .venv/wheel ## linter, formatter check, type checker and the tests (5 to 10 minutes)
+test: lint types test-minimal .venv/wheel ## linter, formatter check, type checker and the tests (12 minutes)
 	.venv/bin/python -m pytest --numprocesses 2 -m "not exhaustive"
 
 .PHONY: test-quick
