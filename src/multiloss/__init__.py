@@ -49,10 +49,12 @@ from multiloss._losses.robust import (
     welsch,
 )
 from multiloss._losses.squared import expectile, mse, msle, rmse, rmsle, sse
+from multiloss._partial import Partial, partial
 from multiloss._value import Loss, get
 
 __all__ = [
     "Loss",
+    "Partial",
     "__version__",
     "barron",
     "binary_cross_entropy",
@@ -85,6 +87,7 @@ __all__ = [
     "mse",
     "msle",
     "multiclass_hinge",
+    "partial",
     "pinball",
     "poisson_deviance",
     "poisson_nll",

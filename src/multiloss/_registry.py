@@ -5,11 +5,13 @@ from typing import Any
 
 NOT_LOSSES = {
     "Loss",
+    "Partial",
     "__version__",
     "explain",
     "get",
     "gradient_and_hessian",
     "make_loss",
+    "partial",
     "value_and_grad",
 }
 

@@ -63,7 +63,8 @@ class Loss:
     def __init__(self, terms: Iterable[Summand]) -> None:
         object.__setattr__(self, "terms", tuple(terms))
         # Here, since compilers do not follow a cache in a call.
-        object.__setattr__(self, "_one_pass", _one_pass(self.terms))
+        one_pass = None if len(self.terms) == 1 else _one_pass(self.terms)
+        object.__setattr__(self, "_one_pass", one_pass)
 
     def __call__(self, prediction: ArrayT, target: Operand, **options: Any) -> ArrayT:
         """Return the loss; options override those that it has."""
@@ -169,8 +170,6 @@ class _OnePass(NamedTuple):
 @lru_cache(maxsize=256)
 def _one_pass(terms: tuple[Summand, ...]) -> _OnePass | None:
     """Return a sum as one loss; None if it is not that easy."""
-    if len(terms) == 1:
-        return None
     options = [{k: v for k, v in each.options if k in _SHARED} for each in terms]
     if any(each != options[0] for each in options):
         return None

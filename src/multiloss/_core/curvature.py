@@ -17,9 +17,9 @@ def curvature_of(loss: Loss, *, is_replaced: bool) -> Loss:
     """
     # By text, since old releases of Dynamo do not trace a dictionary with numbers as keys.
     key = "replaced" if is_replaced else "unchanged"
-    if key not in loss.curvatures:
-        loss.curvatures[key] = _curvature_of(loss, is_replaced=is_replaced)
-    return loss.curvatures[key]
+    if key not in loss.derived:
+        loss.derived[key] = _curvature_of(loss, is_replaced=is_replaced)
+    return loss.derived[key]
 
 
 def _curvature_of(loss: Loss, *, is_replaced: bool) -> Loss:

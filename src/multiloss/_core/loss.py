@@ -71,4 +71,4 @@ class Loss:
     options: tuple[str, ...] = OPTION_NAMES  # its keywords but for the parameters
     # What was decided about earlier calls; it goes when the loss goes.
     plans: dict[Any, Any] = field(default_factory=dict, repr=False, init=False)
-    curvatures: dict[str, "Loss"] = field(default_factory=dict, repr=False, init=False)
+    derived: dict[str, Any] = field(default_factory=dict, repr=False, init=False)

@@ -1,0 +1,293 @@
+"""Sums of parts: whatever the data are split into, they merge to the loss of the whole."""
+
+import json
+import pickle
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+import class_losses
+import multiloss as ml
+from engines import Library
+from losses import LOSSES, every, expected
+
+NEEDS = "engines"
+
+ROWS = [slice(0, 1), slice(3, 4), slice(1, 1), slice(1, 3)]  # in another order, and an empty one
+WEIGHT = np.array([[1.0, 2.0, 0.5], [0.0, 3.0, 1.0], [0.25, 1.0, 1.0], [2.0, 2.0, 4.0]])
+MASK = np.array([[1, 0, 1], [1, 1, 0], [0, 0, 0], [1, 1, 1]], dtype=bool)
+
+
+def merged(engine: Library, loss: Any, prediction: Any, target: Any, **by_item: Any) -> Any:
+    """Return the merged sums of a loss over parts of its rows."""
+
+    def part(rows: slice) -> Any:
+        given = (prediction, target, *by_item.values())
+        arrays = [engine.array(each[rows], str(each.dtype)) for each in given]
+        options = dict(zip(by_item, arrays[2:], strict=True))
+        return ml.partial(loss, arrays[0], arrays[1], **options)
+
+    # Dask has no maximum of an empty array, not even of its classes.
+    rows = [each for each in ROWS if engine.name != "dask" or each.start < each.stop]
+    return sum(map(part, rows))
+
+
+def close(engine: Library, result: Any, reference: Any, ulps: int = 8) -> None:
+    reference = np.asarray(reference, dtype=float)
+    assert tuple(result.shape) == reference.shape
+    rtol = ulps * engine.eps(result)
+    scale = np.max(np.abs(reference), initial=0.0)
+    np.testing.assert_allclose(engine.numpy(result), reference, rtol=rtol, atol=rtol * scale)
+
+
+@pytest.mark.family
+@every(LOSSES)
+def test_parts_merge_to_the_definition(engine: Library, name: str) -> None:
+    row = LOSSES[name]
+    result = merged(engine, row.function, *row.operands()).result()
+    close(engine, result, expected(name)[0], row.ulps)
+    if engine.array_type is not np.ndarray:
+        assert isinstance(result, engine.array_type)
+
+
+@pytest.mark.family
+@every(LOSSES)
+def test_parts_with_weights_and_masks(engine: Library, name: str) -> None:
+    row = LOSSES[name]
+    result = merged(engine, row.function, *row.operands(), weight=WEIGHT, where=MASK).result()
+    close(engine, result, expected(name, WEIGHT * MASK)[0], row.ulps)
+
+
+@pytest.mark.family
+@pytest.mark.parametrize("name", class_losses.LOSSES)
+def test_parts_of_losses_of_classes(engine: Library, name: str) -> None:
+    row = class_losses.LOSSES[name]
+    prediction, target = row.operands()
+    # test_classification.py holds the whole against the definition.
+    whole = row.function(prediction, target)
+    close(engine, merged(engine, row.function, prediction, target).result(), whole)
+
+
+@pytest.mark.parametrize("loss", ["mse", "rmse", "wmape", "0.5 * mse + rmse"])
+def test_along_an_axis(engine: Library, loss: str) -> None:
+    prediction, target = LOSSES["mse"].operands()
+    whole = ml.get(loss)(prediction, target, axis=0)
+    close(engine, merged(engine, ml.get(loss, axis=0), prediction, target).result(), whole)
+
+
+# wmape by hand: (1 + 2 + 5) / (2 + 4 + 10)
+def test_a_ratio_by_hand(engine: Library) -> None:
+    one = ml.partial("wmape", engine.array([1.0, 2.0]), engine.array([2.0, 4.0]))
+    two = ml.partial("wmape", engine.array([5.0]), engine.array([10.0]))
+    close(engine, (one + two).result(), 0.5)
+
+
+@pytest.mark.parametrize("function", [ml.tversky, ml.dice])
+def test_overlaps(engine: Library, function: Any) -> None:
+    prediction, target = class_losses.SCORES, class_losses.BITS
+    loss = partial(function, smooth=0.5)
+    close(engine, merged(engine, loss, prediction, target).result(), loss(prediction, target))
+
+
+# The root of the mean of the squares, by mpmath's norm of exact numbers: (3² + 4²) s² and others.
+@pytest.mark.parametrize("scale", [1.0, 1e30, 1e-30, 1e-42])
+def test_norms_of_any_size(engine: Library, scale: float) -> None:
+    parts = [ml.partial(ml.rmse, engine.array([3.0 * scale]), engine.array([0.0]))]
+    parts += [ml.partial(ml.rmse, engine.array([4.0 * scale]), engine.array([0.0]))]
+    result = sum(parts).result()
+    size = float(engine.numpy(engine.array(scale)))
+    # What is below the smallest normal number of single precision, XLA takes for zero.
+    if scale == 1e-42 and "jax" in engine.name and not engine.has_float64:
+        size = 0.0
+    close(engine, result, 12.5**0.5 * size, 1000 if scale == 1e-42 else 8)
+
+
+def test_norms_of_sizes_that_differ(engine: Library) -> None:
+    sizes = [1e-30, 3.0, 4e30, 1e-5, 1e10]
+    parts = [ml.partial(ml.rmse, engine.array([each]), engine.array([0.0])) for each in sizes]
+    close(engine, sum(parts).result(), 4e30 / 5**0.5)
+    close(engine, sum(parts[:2]).result(), 3.0 / 2**0.5)
+    close(engine, (parts[0] + parts[3]).result(), 1e-5 / 2**0.5)
+    close(engine, (parts[0] + parts[0]).result(), 1e-30)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("loss", ["mse", "rmse", "wmape", "huber"])
+def test_what_is_not_finite_shows(engine: Library, loss: str, value: float) -> None:
+    zero = engine.array([1.0])
+    parts = [ml.partial(loss, engine.array([each]), zero) for each in (2.0, value, 3.0)]
+    result = float(engine.numpy(sum(parts).result()))
+    assert np.isnan(result) if np.isnan(value) else result == np.inf
+
+
+def test_nothing_at_all(engine: Library) -> None:
+    nothing = engine.array([])
+    none = ml.partial(ml.mse, nothing, nothing)
+    assert np.isnan(engine.numpy(none.result()))
+    zero = ml.partial(ml.mse, nothing, nothing, empty=0.0)
+    assert float(engine.numpy((zero + zero).result())) == 0.0
+    assert float(engine.numpy(ml.partial(ml.rmse, nothing, nothing, empty=0.0).result())) == 0.0
+    assert float(engine.numpy(ml.partial(ml.sse, nothing, nothing).result())) == 0.0
+
+
+# A float32 counter stops at 2^24: one more is rounded away.
+def test_single_precision_does_not_drift() -> None:
+    one = np.ones(2**13, dtype=np.float32)
+    part = ml.partial(ml.mse, one, 0.0)
+    total, running = part, np.float32(0.0)
+    for _ in range(2**12 - 1):
+        total += part
+    for _ in range(2**12):
+        running += np.float32(2**13 + 1)
+    assert total.result() == np.float32(1.0)
+    exact = Fraction(*float(total.arrays[0]).as_integer_ratio())
+    exact += Fraction(*float(total.arrays[1]).as_integer_ratio())
+    assert exact == 2**25
+    assert running != 2**12 * (2**13 + 1)
+
+
+def test_a_stream_of_ones_in_a_scan() -> None:
+    @jax.jit
+    def stream(start: Any) -> Any:
+        def step(total: Any, one: Any) -> Any:
+            return total + ml.partial(ml.mse, one, 0.0), None
+
+        ones = jnp.ones((2**25, 1), dtype=jnp.float32)
+        return jax.lax.scan(step, start, ones)[0]
+
+    total = stream(ml.partial(ml.mse, jnp.zeros((0,), dtype=jnp.float32), 0.0))
+    assert float(total.arrays[0]) == 2**25
+    assert float(total.arrays[2]) == 2**25
+    assert float(total.result()) == 1.0
+
+
+# 10^9 elements: a part of 10^6, a thousand times, whose exact sum is a thousand times that.
+@pytest.mark.slow
+def test_a_billion_elements() -> None:
+    rng = np.random.default_rng(0)
+    prediction, target = rng.normal(size=10**6), rng.normal(size=10**6)
+    part = ml.partial(ml.mse, prediction, target)
+    total = part
+    for _ in range(999):
+        total += part
+    residual = prediction - target
+    exact = sum(Fraction(each) ** 2 for each in residual[:2000].tolist())
+    small = sum(
+        (ml.partial(ml.mse, prediction[k : k + 7], target[k : k + 7]) for k in range(0, 1995, 7)),
+        start=ml.partial(ml.mse, prediction[1995:2000], target[1995:2000]),
+    )
+    assert abs(Fraction(float(small.result())) - exact / 2000) <= 4 * Fraction(
+        float(np.spacing(float(exact / 2000)))
+    )
+    assert total.result() == part.result()
+
+
+def test_gradients_of_ragged_parts_are_those_of_the_whole() -> None:
+    data = torch.tensor(np.random.default_rng(0).normal(size=(7, 3)))
+    truth = torch.tensor(np.random.default_rng(1).normal(size=(7, 3)))
+    for loss in ("mse", "rmse", "wmape", "huber", "0.5 * rmse + mae"):
+        gradients = []
+        for parts in ([slice(0, 7)], [slice(0, 1), slice(1, 5), slice(5, 7)]):
+            weight = torch.ones(3, dtype=torch.float64, requires_grad=True)
+            sum(ml.partial(loss, data[p] * weight, truth[p]) for p in parts).result().backward()
+            gradients.append(weight.grad)
+        whole = torch.ones(3, dtype=torch.float64, requires_grad=True)
+        ml.get(loss)(data * whole, truth).backward()
+        for each in gradients:
+            torch.testing.assert_close(each, whole.grad, rtol=1e-14, atol=1e-15)
+
+
+def test_under_the_transformations_of_jax() -> None:
+    prediction, target = jnp.arange(8.0).reshape(4, 2), jnp.ones((4, 2))
+    for loss in (ml.mse, ml.rmse, ml.wmape):
+        whole = float(loss(prediction, target))
+
+        def on_a_device(y: Any, t: Any, loss: Any = loss) -> Any:
+            return jax.lax.psum(ml.partial(loss, y, t), "devices").result()
+
+        mapped = jax.jit(jax.vmap(on_a_device, axis_name="devices"))(prediction, target)
+        np.testing.assert_allclose(np.asarray(mapped), whole, rtol=1e-6)
+
+        def of_parts(y: Any, loss: Any = loss) -> Any:
+            return (
+                ml.partial(loss, y[:1], target[:1]) + ml.partial(loss, y[1:], target[1:])
+            ).result()
+
+        np.testing.assert_allclose(
+            np.asarray(jax.jit(jax.grad(of_parts))(prediction)),
+            np.asarray(jax.grad(loss)(prediction, target)),
+            rtol=2e-6,
+        )
+
+
+def test_compiled_by_torch() -> None:
+    @torch.compile(fullgraph=True)
+    def of_parts(y: Any, t: Any) -> Any:
+        return (ml.partial(ml.rmse, y[:3], t[:3]) + ml.partial(ml.rmse, y[3:], t[3:])).result()
+
+    y, t = torch.arange(8.0), torch.ones(8)
+    torch.testing.assert_close(of_parts(y, t), ml.rmse(y, t))
+
+
+def test_copies(engine: Library) -> None:
+    prediction, target = LOSSES["huber"].operands()
+    part = ml.partial(ml.huber, engine.array(prediction), engine.array(target), delta=2.0, axis=0)
+    assert repr(part) == "Partial(huber(delta=2.0, axis=0))"
+    if engine.name != "dask":
+        again = pickle.loads(pickle.dumps(part))  # noqa: S301  of our own making
+        close(engine, (again + part).result(), engine.numpy(part.result()))
+    text = json.dumps(part.to_dict())
+    of_text = ml.Partial.from_dict(json.loads(text))
+    np.testing.assert_array_equal(np.asarray(of_text.result()), engine.numpy(part.result()))
+
+
+def test_of_text_with_a_required_parameter() -> None:
+    part = ml.partial(ml.gaussian_nll, [1.0], [2.0], variance=np.array([0.5]))
+    again = ml.Partial.from_dict(json.loads(json.dumps(part.to_dict())))
+    assert again.result() == part.result()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ml.partial(ml.cosine_distance, [1.0], [1.0]), "cosine_distance of a part depends"),
+        (
+            lambda: ml.partial(ml.mse, [1.0], [1.0], reduction="none"),
+            "reduction='none' has no sums",
+        ),
+        (lambda: ml.partial(ml.mse, [1.0], [1.0], mask=[True]), "did you mean where?"),
+        (lambda: ml.partial(ml.mse, [1.0], [1.0], empty=np.array(0.0)), "empty is an array"),
+        (lambda: ml.partial(ml.minkowski, [1.0], [1.0], p=np.array(3.0)), "p is an array"),
+        (lambda: ml.partial(ml.mse, [1.0], [[1.0]]), "prediction has the shape"),
+        (
+            lambda: ml.partial(ml.mse, [1.0], [1.0]) + ml.partial(ml.mae, [1.0], [1.0]),
+            "the sums of mse and of mae do not add up",
+        ),
+        (
+            lambda: (
+                ml.partial(ml.mse, [[1.0]], [[1.0]], axis=1)
+                + ml.partial(ml.mse, [[1.0], [2.0]], [[1.0], [2.0]], axis=1)
+            ),
+            "reduce over the axis that is split",
+        ),
+        (
+            lambda: (
+                ml.partial(ml.mse, [1.0], [1.0]) + ml.partial(ml.mse, torch.ones(1), torch.ones(1))
+            ),
+            "sums of numpy and torch do not add up",
+        ),
+        (lambda: ml.partial(len, [1.0], [1.0]), "len"),
+        (lambda: ml.partial(ml.mse, [1.0], [1.0]) + 1, "unsupported operand"),
+    ],
+)
+def test_mistakes(call: Any, message: str) -> None:
+    with pytest.raises((TypeError, ValueError)) as error:
+        call()
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
