@@ -39,7 +39,7 @@ class _Whole(NamedTuple):
     is_mean: bool
     empty: float | None
     parameters: tuple[float, ...]  # those that the combination takes
-    count: int  # how many sums there are, the one of the weights among them
+    pairs: int  # how many sums there are, the one of the weights among them
 
 
 class Partial:
@@ -76,7 +76,9 @@ class Partial:
     def result(self) -> Array:
         """Return the loss over all that was added up, as the loss itself returns it."""
         engine = _engine_of(self.arrays)
-        return cast(Array, engine.quietly(self._combined, engine))
+        value = engine.quietly(self._combined, engine)
+        # where() gives 0-d arrays; NumPy's results are scalars.
+        return cast(Array, value[()] if engine is NUMPY else value)
 
     def to_dict(self) -> dict[str, Any]:
         """Return numbers and text, as JSON holds them, of which :meth:`from_dict` makes it again.
@@ -135,8 +137,8 @@ class Partial:
         result: Any = None
         start = 0
         for whole in self._wholes:
-            pairs = self.arrays[start : start + 2 * whole.count]
-            start += 2 * whole.count
+            pairs = self.arrays[start : start + 2 * whole.pairs]
+            start += 2 * whole.pairs
             totals = tuple(a + b for a, b in zip(pairs[::2], pairs[1::2], strict=True))
             sums = Sums(totals[:-1], totals[-1]) if whole.is_mean else Sums(totals, None)
             value = whole.combination.value(engine.xp, sums, whole.empty, whole.parameters, None)
@@ -261,7 +263,7 @@ def _call_of(summand: Summand, options: Mapping[str, Any]) -> _Call:
     if checked_reduction(reduction) == "none":
         raise ValueError("reduction='none' has no sums; pass reduction='mean' or 'sum'")
     empty = checked_empty(definition, chosen["empty"]) if "empty" in chosen else None
-    numbers = {"empty": empty}
+    numbers: dict[str, Any] = {"empty": empty}
     if parts.combination not in {MEAN, RATIO}:
         for spec, each in zip(definition.parameters, parameters, strict=True):
             numbers[spec.name] = checked_parameter(spec, each)
@@ -281,7 +283,8 @@ def _count(
     definition: Definition, prediction: Any, options: Mapping[str, Any], result: Array
 ) -> int | None:
     """Return how many items are added up to one; None if they have to be counted."""
-    shape, kept = getattr(prediction, "shape", (None,)), result.shape
+    shape: Any = getattr(prediction, "shape", (None,))
+    kept = tuple(result.shape)
     if (
         definition.divisor is not None
         or any(options.get(name) is not None for name in ("weight", "where", "broadcast"))
@@ -292,7 +295,7 @@ def _count(
     items = math.prod(shape)
     if definition.is_vector:
         items //= shape[options["class_axis"]] or 1
-    return items // math.prod(kept)
+    return int(items // math.prod(kept))
 
 
 def _exactly(array: Array) -> list[Array]:

@@ -19,7 +19,8 @@ def curvature_of(loss: Loss, *, is_replaced: bool) -> Loss:
     key = "replaced" if is_replaced else "unchanged"
     if key not in loss.derived:
         loss.derived[key] = _curvature_of(loss, is_replaced=is_replaced)
-    return loss.derived[key]
+    found: Loss = loss.derived[key]
+    return found
 
 
 def _curvature_of(loss: Loss, *, is_replaced: bool) -> Loss:
