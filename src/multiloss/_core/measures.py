@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from multiloss._core.combinations import exponent_of, is_one, is_two
+from multiloss._core.namespaces import without_derivative
 from multiloss._core.records import replaced
 from multiloss._core.terms import Term, difference, square
 from multiloss._typing import Array, DType, Namespace
@@ -50,7 +51,8 @@ _SQUARE = square(_held_residual)
 def _unit(xp: Namespace, plan: "Plan", items: "Items") -> Array:
     """Return a number of about the size of the largest residual, by which it can be divided."""
     residual = _residual(xp, plan.loss.terms[0], items)
-    largest = _largest(xp, residual, items.weight, plan)
+    # A constant, so that nothing differentiates the maximum: of a DTensor that gives NaN.
+    largest = without_derivative(xp, _largest(xp, residual, items.weight, plan))
     unit = _power_of_two_above(xp, largest)
     if is_two(exponent_of(items.parameters)):
         return unit

@@ -6,14 +6,13 @@ has a number for each class (distributions).
 
 from typing import Any, NamedTuple
 
-from multiloss._core.namespaces import is_eager
+from multiloss._core.namespaces import is_eager, without_derivative
 from multiloss._core.terms import Scaled
 from multiloss._losses.numerics import (
     guarded,
     ratio_or_zero,
     times_log,
     times_or_zero,
-    without_derivative,
 )
 from multiloss._typing import Array, Namespace
 

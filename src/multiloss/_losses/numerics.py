@@ -155,12 +155,6 @@ def expm1_minus(xp: Namespace, array: Array) -> Array:
     return xp.where(near, series, expm1(xp, large) - large)
 
 
-def without_derivative(xp: Namespace, array: Array) -> Array:
-    """Return an array of which no derivative is taken, on an engine that takes some."""
-    stop = getattr(xp, "stop_gradient", None)
-    return array if stop is None else stop(array)
-
-
 def times_or_zero(xp: Namespace, factor: Array, array: Array) -> Array:
     """Return a x, which is zero where a is zero and x infinite."""
     if is_eager(xp):
