@@ -8,7 +8,6 @@ import numpy as np
 
 from multiloss._call import bound_loss, evaluate
 from multiloss._core.additive import Additive, additive
-from multiloss._core.combinations import MEAN, RATIO, Combination
 from multiloss._core.compensated import Compensated, added
 from multiloss._core.loss import Loss as Definition
 from multiloss._core.sums import Sums
@@ -22,40 +21,33 @@ from multiloss._planning.options import (
     name_of,
     no_such_option,
 )
-from multiloss._typing import Array, Operand
-from multiloss._value import Loss, Summand, get
+from multiloss._typing import OPTION_NAMES, Array, Operand
+from multiloss._value import Loss, Summand, frozen, get
 
 __all__ = ["Partial", "partial"]
 
-_OF_ITEMS = ("weight", "where", "broadcast")  # which are none of the whole
+# What the sums are called with; the rest is for the result.
 _OF_SUMS = ("axis", "keepdims", "weight", "where", "broadcast")
-
-
-class _Whole(NamedTuple):
-    """What becomes of the sums of one loss, but for their numbers."""
-
-    factor: float
-    combination: Combination
-    is_mean: bool
-    empty: float | None
-    parameters: tuple[float, ...]  # those that the combination takes
-    pairs: int  # how many sums there are, the one of the weights among them
+# Those of the items of a part, which the merged sums have not.
+_OF_ITEMS = ("weight", "where", "broadcast")
 
 
 class Partial:
     """The sums of a loss over a part of the data; made by :func:`partial`.
 
     Those of the same loss are added by ``+`` and ``sum()``, in any order, without loss of digits.
-    :meth:`result` is the loss over all. It pickles, and is a pytree of JAX whose leaves add up, so
-    that ``jax.lax.psum`` merges it between devices.
+    :meth:`result` is the loss over all. It pickles, and is a pytree of JAX whose leaves add up:
+    ``jax.lax.psum`` merges it between devices, and rounds once for each.
 
     Attributes
     ----------
     loss : Loss
-        The loss, with those of its options that are no arrays.
+        The loss, with those of its options that are no arrays. Arrays are not compared when sums
+        are added.
     arrays : tuple of array
-        The sums, in the engine: pairs of a sum and of what rounding lost. To add up each of them,
-        as ``torch.distributed.all_reduce`` does, merges.
+        The sums, in the engine: pairs of a rounded sum and of what is missing in it. To add up each
+        array, as ``torch.distributed.all_reduce`` does, merges too, and rounds once for each
+        process.
 
     Examples
     --------
@@ -65,51 +57,41 @@ class Partial:
     np.float64(4.08248290463863)
     """
 
-    __slots__ = ("_wholes", "arrays", "loss")
+    __slots__ = ("arrays", "loss")
     loss: Loss
     arrays: tuple[Array, ...]
-    _wholes: tuple[_Whole, ...]
 
-    def __init__(self, loss: Loss, wholes: tuple[_Whole, ...], arrays: tuple[Array, ...]) -> None:
-        self.loss, self._wholes, self.arrays = loss, wholes, arrays
+    def __init__(self, loss: Loss, arrays: tuple[Array, ...]) -> None:
+        self.loss, self.arrays = loss, arrays
 
     def result(self) -> Array:
         """Return the loss over all that was added up, as the loss itself returns it."""
         engine = _engine_of(self.arrays)
-        value = engine.quietly(self._combined, engine)
+        value = engine.without_warnings(_combined, engine, self.loss, _pairs(self.arrays))
         # where() gives 0-d arrays; NumPy's results are scalars.
         return cast(Array, value[()] if engine is NUMPY else value)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return numbers and text, as JSON holds them, of which :meth:`from_dict` makes it again.
+        """Return a dictionary for JSON, which :meth:`from_dict` reads.
 
-        The numbers are NumPy's then, and ready to be merged with others of NumPy.
+        Raises ValueError for a loss of :func:`make_loss`, which has no name there.
         """
-        dtype = str(self.arrays[0].dtype).rpartition(".")[2]
-        numbers = [np.asarray(getattr(each, "tolist", lambda e=each: e)()) for each in self.arrays]
         return {
             "loss": self.loss.to_dict(),
-            "dtype": dtype,
-            "arrays": [each.tolist() for each in numbers],
+            "dtype": str(self.arrays[0].dtype).rpartition(".")[2],
+            "arrays": [_numbers(each) for each in self.arrays],
         }
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> "Partial":
-        """Return what :meth:`to_dict` was called of."""
-        loss = get(given["loss"])
-        wholes = []
-        for factor, function, options in loss.terms:
-            keywords = keywords_of(function) or {}
-            own = {name: 1.0 for name, default in keywords.items() if default is REQUIRED}
-            call = _call_of(Summand(factor, function, options), own)
-            wholes.append(call.whole)
-        arrays = tuple(np.asarray(each, dtype=given["dtype"])[()] for each in given["arrays"])
-        return cls(loss, tuple(wholes), arrays)
+        """Return the sums that :meth:`to_dict` described, as arrays of NumPy."""
+        arrays = (np.asarray(each, dtype=given["dtype"])[()] for each in given["arrays"])
+        return cls(get(given["loss"]), tuple(arrays))
 
     def __add__(self, other: object) -> "Partial":
         if not isinstance(other, Partial):
             return NotImplemented
-        if (self.loss, self._wholes) != (other.loss, other._wholes):
+        if self.loss != other.loss:
             raise TypeError(
                 f"the sums of {self.loss} and of {other.loss} do not add up; merge those of one "
                 "loss with the same options"
@@ -121,7 +103,8 @@ class Partial:
                 "up; reduce over the axis that is split"
             )
         engine = _engine_of((*one, *two))
-        return Partial(self.loss, self._wholes, engine.quietly(_merged, engine, one, two))
+        merged = engine.without_warnings(_merged, engine, _pairs(one), _pairs(two))
+        return Partial(self.loss, _flat(merged))
 
     def __radd__(self, other: object) -> "Partial":
         # sum() starts from zero.
@@ -131,50 +114,16 @@ class Partial:
         return f"Partial({self.loss})"
 
     def __reduce__(self) -> Any:
-        return Partial, (self.loss, self._wholes, self.arrays)
+        return _restored, (self.loss, self.arrays)
 
-    def _combined(self, engine: Engine) -> Array:
-        result: Any = None
-        start = 0
-        for whole in self._wholes:
-            pairs = self.arrays[start : start + 2 * whole.pairs]
-            start += 2 * whole.pairs
-            totals = tuple(a + b for a, b in zip(pairs[::2], pairs[1::2], strict=True))
-            sums = Sums(totals[:-1], totals[-1]) if whole.is_mean else Sums(totals, None)
-            value = whole.combination.value(engine.xp, sums, whole.empty, whole.parameters, None)
-            multiple = value if whole.factor == 1.0 else whole.factor * value
-            result = multiple if result is None else result + multiple
-        return cast(Array, result)
+    def tree_flatten(self) -> tuple[tuple[Array, ...], Loss]:
+        """Return the arrays, and what is fixed, as JAX asks for them."""
+        return self.arrays, self.loss
 
-
-def _engine_of(arrays: tuple[Array, ...]) -> Engine:
-    engines = {engine_of("the sum", each) for each in arrays}
-    if len(engines) > 1:
-        names = " and ".join(sorted(map(str, engines)))
-        raise TypeError(f"sums of {names} do not add up; merge those of one array library")
-    return engines.pop()
-
-
-def _merged(engine: Engine, one: tuple[Array, ...], two: tuple[Array, ...]) -> tuple[Array, ...]:
-    pairs = (
-        added(engine.xp, Compensated(*each), Compensated(*other))
-        for each, other in zip(_pairs(one), _pairs(two), strict=True)
-    )
-    return tuple(array for pair in pairs for array in pair)
-
-
-def _pairs(arrays: tuple[Array, ...]) -> Iterator[tuple[Array, Array]]:
-    return zip(arrays[::2], arrays[1::2], strict=True)
-
-
-class _Call(NamedTuple):
-    """A loss of a sum, as it is called."""
-
-    definition: Definition
-    additive: Additive
-    whole: _Whole
-    parameters: tuple[Operand, ...]
-    options: dict[str, Any]
+    @classmethod
+    def tree_unflatten(cls, loss: Loss, arrays: Any) -> "Partial":
+        """Return the sums made of what :meth:`tree_flatten` returned."""
+        return cls(loss, tuple(arrays))
 
 
 def partial(loss: Any, prediction: Operand, target: Operand, **options: Any) -> Partial:
@@ -202,17 +151,16 @@ def partial(loss: Any, prediction: Operand, target: Operand, **options: Any) -> 
 
     Raises
     ------
-    TypeError
-        If the loss of a part depends on the other parts, as that of :func:`cosine_distance` does,
-        or if a parameter of a norm or of an overlap, or ``empty``, is an array.
     ValueError, TypeError
-        As the loss itself, and if ``reduction`` is "none".
+        As the loss itself; if ``reduction`` is "none"; if the loss of a part depends on the other
+        parts, as that of :func:`cosine_distance` does; and if ``empty``, or a parameter of a norm
+        or of an overlap, is an array.
 
     Notes
     -----
     Each sum is a pair of a number and of what rounding lost, so that merging loses nothing. The
-    powers of :func:`minkowski` but for ``p=2`` are added up as they are: one that overflows makes
-    the result infinite, where the loss of the whole would not be.
+    powers of :func:`minkowski` but for ``p=2`` are added up without a unit: one that overflows
+    makes the result infinite, where the loss of the whole would not be.
 
     Examples
     --------
@@ -224,89 +172,161 @@ def partial(loss: Any, prediction: Operand, target: Operand, **options: Any) -> 
     Partial(huber(delta=2.0))
     """
     value = get(loss)
-    arrays: list[Array] = []
-    calls = [_call_of(each, options) for each in value.terms]
-    for definition, parts, whole, parameters, given in calls:
-        sums = [evaluate(each, prediction, target, *parameters, **given) for each in parts.sums]
-        arrays += [each for array in sums for each in _exactly(array)]
-        if whole.is_mean:
-            count = _count(definition, prediction, given, sums[0])
-            if count is None:
-                total = evaluate(parts.weight, prediction, target, *parameters, **given)
-                arrays += _exactly(total)
-            else:
-                arrays += _count_like(sums[0], count)
-    engine = _engine_of(tuple(arrays))
-    engine.register(Partial, ("loss", "_wholes"), "arrays")
-    kept = {
-        name: each for name, each in options.items() if name not in _OF_ITEMS and _is_fixed(each)
+    pairs = [
+        pair for each in value.terms for pair in _sums(_call_of(each, options), prediction, target)
+    ]
+    fixed = {
+        name: each
+        for name, each in options.items()
+        if name not in _OF_ITEMS and (isinstance(each, np.generic) or not hasattr(each, "shape"))
     }
-    return Partial(get(value, **kept), tuple(each.whole for each in calls), tuple(arrays))
+    arrays = _flat(pairs)
+    _engine_of(arrays).register_container(Partial)
+    return Partial(get(value, **{name: frozen(name, each) for name, each in fixed.items()}), arrays)
 
 
-def _is_fixed(option: Any) -> bool:
-    is_tuple = isinstance(option, tuple) and all(isinstance(each, int) for each in option)
-    return option is None or isinstance(option, (bool, int, float, str)) or is_tuple
+class _Call(NamedTuple):
+    """One loss of a sum, as it is called."""
+
+    factor: float
+    definition: Definition
+    additive: Additive
+    parameters: tuple[Operand, ...]
+    is_mean: bool
+    empty: float | None
+    options: dict[str, Any]  # of each sum
 
 
 def _call_of(summand: Summand, options: Mapping[str, Any]) -> _Call:
+    """Return how a loss is called with the options that it has, and more."""
     factor, function, given = summand
     chosen, keywords = {**dict(given), **options}, keywords_of(function) or {}
     for name in options:
         if name not in keywords:
             raise TypeError(no_such_option(name_of(function), name, tuple(keywords)))
-    shared = {*_OF_SUMS, "reduction", "empty", "class_axis"}
+    shared = {*OPTION_NAMES, "class_axis"}
     own = {name: each for name, each in chosen.items() if name not in shared}
     definition, parameters = bound_loss(function, **own)
-    parts = additive(definition)
+    sums = additive(definition)
     reduction = chosen.get("reduction", keywords.get("reduction", definition.reduction))
     if checked_reduction(reduction) == "none":
         raise ValueError("reduction='none' has no sums; pass reduction='mean' or 'sum'")
-    empty = checked_empty(definition, chosen["empty"]) if "empty" in chosen else None
-    numbers: dict[str, Any] = {"empty": empty}
-    if parts.combination not in {MEAN, RATIO}:
-        for spec, each in zip(definition.parameters, parameters, strict=True):
-            numbers[spec.name] = checked_parameter(spec, each)
-    for name, each in numbers.items():
-        if not isinstance(each, (float, type(None))):
-            raise TypeError(f"{name} is an array, and sums of parts need it as a number")
-    taken = tuple(each for name, each in numbers.items() if name != "empty")
-    is_mean = reduction == "mean"
-    whole = _Whole(factor, parts.combination, is_mean, empty, taken, len(parts.sums) + is_mean)
+    if sums.takes_parameters:
+        parameters = tuple(
+            _number(spec.name, checked_parameter(spec, each))
+            for spec, each in zip(definition.parameters, parameters, strict=True)
+        )
+    empty = None
+    if "empty" in chosen:
+        empty = _number("empty", checked_empty(definition, chosen["empty"]))
     passed = {name: chosen[name] for name in _OF_SUMS if name in chosen}
     if definition.is_vector:
         passed["class_axis"] = chosen.get("class_axis", keywords["class_axis"])
-    return _Call(definition, parts, whole, parameters, passed)
+    return _Call(factor, definition, sums, parameters, reduction == "mean", empty, passed)
 
 
-def _count(
-    definition: Definition, prediction: Any, options: Mapping[str, Any], result: Array
-) -> int | None:
-    """Return how many items are added up to one; None if they have to be counted."""
+def _number(name: str, value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if hasattr(value, "shape"):
+        raise TypeError(f"{name} is an array, and sums of parts need it as a number")
+    return value
+
+
+def _sums(call: _Call, prediction: Any, target: Any) -> Iterator[Compensated]:
+    """Yield the sums of a loss; for a mean, what it divides by comes last."""
+    parameters, options = call.parameters, call.options
+    for each in call.additive.sums:
+        total: Any = evaluate(each, prediction, target, *parameters, **options)
+        yield _exactly(total)
+    if not call.is_mean:
+        return
+    count = _count(call, prediction, total.shape)
+    if count is None:
+        divisor: Any = evaluate(call.additive.divisor, prediction, target, *parameters, **options)
+        yield _exactly(divisor)
+    else:
+        yield _count_like(total, count)
+
+
+def _count(call: _Call, prediction: Any, kept: Any) -> int | None:
+    """Return how many items are added up to one; None if that takes another sum.
+
+    A sum of ones is no count beyond 2²⁴ in single precision, and takes a pass.
+    """
     shape: Any = getattr(prediction, "shape", (None,))
-    kept = tuple(result.shape)
     if (
-        definition.divisor is not None
-        or any(options.get(name) is not None for name in ("weight", "where", "broadcast"))
+        call.definition.divisor is not None
+        or any(call.options.get(name) is not None for name in _OF_ITEMS)
         or not all(isinstance(size, int) for size in (*shape, *kept))
         or 0 in kept
     ):
         return None
     items = math.prod(shape)
-    if definition.is_vector:
-        items //= shape[options["class_axis"]] or 1
+    if call.definition.is_vector and items:
+        items //= shape[call.options["class_axis"]]
     return int(items // math.prod(kept))
 
 
-def _exactly(array: Array) -> list[Array]:
-    """Return a sum as a pair: nothing is known to be lost."""
-    return [array, engine_of("the sum", array).xp.zeros_like(array)]
+def _exactly(array: Array) -> Compensated:
+    """Return a sum of which nothing is known to be missing."""
+    return Compensated(array, engine_of("the sum", array).xp.zeros_like(array))
 
 
-def _count_like(array: Array, count: int) -> list[Array]:
-    """Return a count as a pair, in the dtype of a sum, which may not hold all of its digits."""
-    xp = engine_of("the sum", array).xp
-    rounded = float(count)
-    if xp.finfo(array.dtype).bits == 32:  # noqa: PLR2004  of single precision
-        rounded = float(np.float32(count))
-    return [xp.full_like(array, rounded), xp.full_like(array, float(count - int(rounded)))]
+def _count_like(array: Array, count: int) -> Compensated:
+    """Return a count in the dtype of a sum, which may not hold all of its digits."""
+    engine = engine_of("the sum", array)
+    is_single = engine.float_bits(array.dtype) < np.finfo(float).bits
+    rounded = float(np.float32(count)) if is_single else float(count)
+    full_like = engine.xp.full_like
+    return Compensated(full_like(array, rounded), full_like(array, float(count - int(rounded))))
+
+
+def _combined(engine: Engine, loss: Loss, pairs: list[Compensated]) -> Any:
+    """Return a loss of its sums."""
+    result: Any = None
+    totals = iter([each.rounded + each.correction for each in pairs])
+    for summand in loss.terms:
+        # Parameters that are arrays are not known any more, and have no part in this.
+        keywords = keywords_of(summand.function) or {}
+        missing = {name: 1.0 for name, each in keywords.items() if each is REQUIRED}
+        given = dict(summand.options)
+        call = _call_of(summand, {name: given.get(name, missing[name]) for name in missing})
+        terms = tuple([next(totals) for _ in call.additive.sums])
+        sums = Sums(terms, next(totals) if call.is_mean else None)
+        parameters = call.parameters if call.additive.takes_parameters else ()
+        value = call.additive.combine(engine.xp, sums, call.empty, parameters, None)
+        multiple = value if call.factor == 1.0 else call.factor * value
+        result = multiple if result is None else result + multiple
+    return result
+
+
+def _merged(engine: Engine, one: list[Compensated], two: list[Compensated]) -> list[Compensated]:
+    return [added(engine.xp, a, b) for a, b in zip(one, two, strict=True)]
+
+
+def _pairs(arrays: tuple[Array, ...]) -> list[Compensated]:
+    return [Compensated(*each) for each in zip(arrays[::2], arrays[1::2], strict=True)]
+
+
+def _flat(pairs: list[Compensated]) -> tuple[Array, ...]:
+    return tuple([array for pair in pairs for array in pair])
+
+
+def _engine_of(arrays: tuple[Array, ...]) -> Engine:
+    engines = {engine_of("the sum", each) for each in arrays}
+    if len(engines) > 1:
+        names = " and ".join(sorted(map(str, engines)))
+        raise TypeError(f"sums of {names} do not add up; merge those of one array library")
+    return engines.pop()
+
+
+def _restored(loss: Loss, arrays: tuple[Array, ...]) -> Partial:
+    """Return sums that were pickled, perhaps in another process, which the engine has to know."""
+    _engine_of(arrays).register_container(Partial)
+    return Partial(loss, arrays)
+
+
+def _numbers(array: Array) -> Any:
+    # PyTorch's tolist() takes what requires a gradient, too; Dask has none.
+    return array.tolist() if hasattr(array, "tolist") else np.asarray(array).tolist()

@@ -273,13 +273,13 @@ def _summand(factor: float, function: Callable[..., Any], options: Mapping[str, 
     for name in options:
         if name not in keywords:
             raise TypeError(no_such_option(name_of(function), name, tuple(keywords)))
-    frozen = {}
+    values = {}
     for name, value in options.items():
-        frozen[name] = _frozen(name, value)
-        is_number = type(frozen[name]) is int and type(keywords[name]) is float
-        if is_number and abs(frozen[name]) <= _EXACT:
-            frozen[name] = float(frozen[name])
-    given = [(name, frozen[name]) for name in keywords if name in frozen]
+        values[name] = frozen(name, value)
+        is_number = type(values[name]) is int and type(keywords[name]) is float
+        if is_number and abs(values[name]) <= _EXACT:
+            values[name] = float(values[name])
+    given = [(name, values[name]) for name in keywords if name in values]
     return Summand(
         float(factor), function, tuple(each for each in given if not _is_default(*each, keywords))
     )
@@ -290,7 +290,7 @@ def _is_default(name: str, value: Any, keywords: Mapping[str, Any]) -> bool:
     return repr(value) == repr(keywords[name])
 
 
-def _frozen(name: str, value: Any) -> Any:
+def frozen(name: str, value: Any) -> Any:
     """Return an option as what can be compared and written."""
     if value is None or isinstance(value, (bool, str)):
         return value
@@ -300,7 +300,7 @@ def _frozen(name: str, value: Any) -> Any:
     if isinstance(value, numbers.Real):
         return float(value)
     if isinstance(value, (list, tuple)):
-        return tuple(_frozen(name, each) for each in value)
+        return tuple(frozen(name, each) for each in value)
     raise TypeError(
         f"{name} is a {type(value).__name__}, and a value holds numbers and text; pass it to the "
         "call instead"

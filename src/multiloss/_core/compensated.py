@@ -8,19 +8,21 @@ from multiloss._typing import Array, Namespace
 class Compensated(NamedTuple):
     """A rounded sum, and what is missing in it."""
 
-    sum: Array
+    rounded: Array
     correction: Array
 
 
 def added(xp: Namespace, one: Compensated, other: Compensated) -> Compensated:
-    """Return the sum of two, of which no digit of either is lost (Knuth, 1969)."""
-    total = one.sum + other.sum
-    rest = total - one.sum
-    missing = (one.sum - (total - rest)) + (other.sum - rest)
-    correction = one.correction + other.correction + missing
-    # Of infinite sums nothing is missing.
-    correction = xp.where(xp.isfinite(total), correction, xp.zeros_like(total))
-    # What is missing may have grown beyond a digit of the sum.
-    result = total + correction
-    correction -= result - total
-    return Compensated(result, xp.where(xp.isfinite(result), correction, xp.zeros_like(result)))
+    """Return the sum of two, without losing a digit of either (Knuth, 1969)."""
+    rounded = one.rounded + other.rounded
+    rest = rounded - one.rounded
+    missing = (one.rounded - (rounded - rest)) + (other.rounded - rest)
+    correction = _if_finite(xp, rounded, one.correction + other.correction + missing)
+    # Moved into the sum as soon as it is large enough.
+    result = rounded + correction
+    return Compensated(result, _if_finite(xp, result, correction - (result - rounded)))
+
+
+def _if_finite(xp: Namespace, rounded: Array, correction: Array) -> Array:
+    """Return a correction, and zero for a sum that is infinite: inf - inf is NaN."""
+    return xp.where(xp.isfinite(rounded), correction, xp.zeros_like(rounded))

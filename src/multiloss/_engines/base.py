@@ -130,12 +130,15 @@ class Engine:
             array = self.xp.astype(array, dtype)
         return self.xp.where(holds(array), array, self.xp.nan)
 
-    def quietly(self, function: Callable[..., Any], *args: Any) -> Any:
+    def without_warnings(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function of arrays without the engine's warnings."""
         return function(*args)
 
-    def register(self, kind: type, fixed: tuple[str, ...], arrays: str) -> None:
-        """Say that a class holds arrays, where the engine has to know."""
+    def register_container(self, container: type) -> None:
+        """Let the engine's transformations look into a class that holds arrays.
+
+        It has ``tree_flatten()`` and ``tree_unflatten()``.
+        """
 
     def with_slope(self, loss: Any) -> Any:
         """Return a loss that has a slope; engines that differentiate find a missing one."""

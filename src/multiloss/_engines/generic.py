@@ -19,12 +19,11 @@ class GenericEngine(Engine):
         check_unmasked(role, getattr(array, "_meta", array))
 
     def in_domain(self, array: Array, dtype: DType, holds: Callable[[Array], Array]) -> Array:
-        with np.errstate(all="ignore"):
-            return super().in_domain(array, dtype, holds)
+        return self.without_warnings(super().in_domain, array, dtype, holds)
 
     def run(self, plan: Plan, operands: Operands) -> Any:
-        return self.quietly(super().run, plan, operands)
+        return self.without_warnings(super().run, plan, operands)
 
-    def quietly(self, function: Callable[..., Any], *args: Any) -> Any:
+    def without_warnings(self, function: Callable[..., Any], *args: Any) -> Any:
         with np.errstate(all="ignore"):
             return function(*args)

@@ -124,21 +124,16 @@ class JAXEngine(Engine):
         # isdtype() raises for the extended dtypes, such as those of random keys.
         return None if jnp.issubdtype(dtype, jax.dtypes.extended) else super().kind(dtype)
 
-    def register(self, kind: type, fixed: tuple[str, ...], arrays: str) -> None:
-        _register(kind, fixed, arrays)
+    def register_container(self, container: type) -> None:
+        _register_container(container)
 
     def with_slope(self, loss: Loss) -> Loss:
         return loss if loss.terms[0].slope else _differentiated(loss)
 
 
 @lru_cache
-def _register(kind: type, fixed: tuple[str, ...], arrays: str) -> None:
-    """Make a class a pytree, whose constructor takes what is fixed, and the arrays."""
-    jax.tree_util.register_pytree_node(
-        kind,
-        lambda each: (getattr(each, arrays), tuple(getattr(each, name) for name in fixed)),
-        lambda static, leaves: kind(*static, tuple(leaves)),
-    )
+def _register_container(container: Any) -> None:
+    jax.tree_util.register_pytree_node_class(container)
 
 
 def _is_eager(plan: Plan) -> bool:

@@ -111,7 +111,7 @@ class NumPyEngine(Engine):
         # where() gives 0-d arrays; NumPy's results are scalars.
         return (result[0][()], result[1][()]) if plan.with_gradient else result[()]
 
-    def quietly(self, function: Callable[..., Any], *args: Any) -> Any:
+    def without_warnings(self, function: Callable[..., Any], *args: Any) -> Any:
         return without_warnings(function, *args)
 
     def check(self, role: str, array: Array) -> None:

@@ -1,0 +1,83 @@
+"""Squares of any size as three sums that add up, none of which overflows or vanishes (Blue, 1978).
+
+With b the power of two up to which the dtype reaches, and f = 2^(-3b/4),
+
+    small   =  Σ (r / f)²   where |r| < 2^(-3b/8)
+    middle  =  Σ r²         elsewhere
+    large   =  Σ (r f)²     where |r| > 2^(3b/8)
+
+so that 2^(b/4) of them can be added up. The unit of a norm would depend on what the other parts
+hold; these do not. Other powers than squares would need more sizes: they are all in the middle.
+"""
+
+import math
+from typing import Any
+
+from multiloss._core.combinations import ROOT, exponent_of, is_two
+from multiloss._core.sums import Sums
+from multiloss._core.terms import Term, difference
+from multiloss._typing import Array, DType, Namespace, Parameter
+
+SIZES = ("small", "middle", "large")
+
+
+def square_of_size(
+    term: Term, size: str, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+) -> Array:
+    """Return the squares of the residuals of one size, and zero for those of others."""
+    if not is_two(exponent_of(parameters)):
+        value = term.value(xp, prediction, target, *parameters)
+        return value if size == "middle" else xp.zeros_like(value)
+    residual = (term.residual or difference)(xp, prediction, target)
+    is_complex = xp.isdtype(residual.dtype, "complex floating")
+    components = [xp.real(residual), xp.imag(residual)] if is_complex else [residual]
+    sizes = [xp.abs(each) for each in components]
+    largest = xp.maximum(*sizes) if is_complex else sizes[0]
+    factor, bound = _factor_and_bound(xp, largest.dtype)
+    is_small, is_large = largest < 1 / bound, largest > bound
+    chosen, scale = {
+        "small": (is_small, 1 / factor),
+        "middle": (~(is_small | is_large), 1.0),  # and what is not a number
+        "large": (is_large, factor),
+    }[size]
+    # Multiplied before it is selected: a compiler would multiply both factors of the square, which
+    # overflows.
+    scaled = [xp.where(chosen, scale * each, 0.0) for each in components]
+    squares = [each * each for each in scaled]
+    return squares[0] + squares[1] if is_complex else squares[0]
+
+
+def _factor_and_bound(xp: Namespace, dtype: DType) -> tuple[float, float]:
+    """Return f, and from where on residuals are large."""
+    _, exponent = math.frexp(float(xp.finfo(dtype).max))
+    return 2.0 ** -(3 * exponent // 4), 2.0 ** (3 * exponent // 8)
+
+
+# root = √(large + f² middle) / f   where some are large: small ones are below a digit then
+#      = √small f                   where all are small
+#      = √(middle + f² small)       otherwise
+#
+# each of the mean or the sum.
+def root_of_sizes(
+    xp: Namespace, sums: Sums, empty: Any, parameters: tuple[Parameter, ...], _: Any
+) -> Array:
+    """Return the root of the mean or the sum of all squares."""
+    small, middle, large = sums.terms
+
+    def root(total: Array) -> Array:
+        return ROOT.value(xp, Sums((total,), sums.weight), empty, parameters, 1.0)
+
+    if not is_two(exponent_of(parameters)):
+        return root(middle)
+    factor, _bound = _factor_and_bound(xp, middle.dtype)
+    is_large = large > 0
+    is_small = (middle == 0) & (small > 0) & ~is_large
+    # Times f twice, not times f², which vanishes; the selection keeps a compiler from joining them.
+    middle_in_large = xp.where(is_large, middle * factor, 0.0) * factor
+    small_in_middle = xp.where(is_large | is_small, 0.0, small * factor) * factor
+    # Both branches of where() are differentiated: those that are dropped get 1.
+    in_large = xp.where(is_large, large + middle_in_large, 1.0)
+    in_small = xp.where(is_small, small, 1.0)
+    in_middle = xp.where(is_large | is_small, 1.0, middle + small_in_middle)
+    others = xp.where(is_small, root(in_small) * factor, root(in_middle))
+    return xp.where(is_large, root(in_large) / factor, others)
