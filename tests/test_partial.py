@@ -105,7 +105,8 @@ def test_overlaps(engine: Library, function: Any) -> None:
 )
 @pytest.mark.parametrize("place", [-1, 0, 1])
 def test_norms_of_any_size(engine: Library, one: float, two: float, place: int) -> None:
-    scale = 2.0 ** (place * (384 if engine.has_float64 else 48))
+    bits = 1024 if engine.has_float64 else 128
+    scale = 2.0 ** {-1: -15 * bits // 32, 0: 0, 1: 3 * bits // 8}[place]
     parts = [
         ml.partial(ml.rmse, engine.array([a * scale]), engine.array([0.0])) for a in (one, two)
     ]
@@ -201,6 +202,24 @@ def test_numbers_of_numpy_are_compared() -> None:
         one + two
 
 
+# Of (3, 4) s, whose norm is √12.5 s: residual / (2 norm).
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("share", [-0.75, -0.4, -0.375, -0.1, 0.0, 0.1, 0.375, 0.4, 0.75])
+def test_gradients_of_norms_of_any_size(dtype: torch.dtype, share: float) -> None:
+    scale = 2.0 ** int(share * (128 if dtype == torch.float32 else 1024))
+    y = (torch.tensor([3.0, 4.0], dtype=dtype) * scale).requires_grad_()
+    total_of([ml.partial(ml.rmse, y[k : k + 1], 0.0) for k in (0, 1)]).result().backward()
+    expected = torch.tensor([3.0, 4.0], dtype=dtype) / (2 * 12.5**0.5)
+    torch.testing.assert_close(y.grad, expected)
+
+
+def test_second_derivatives_where_one_part_is_perfect() -> None:
+    y = jnp.array([1.0, 2.0, 3.0])
+    merged_hessian = jax.hessian(lambda y: ml.partial(ml.rmse, y, 1.0).result())(y)
+    hessian: Any = jax.hessian(lambda y: ml.rmse(y, 1.0))(y)
+    np.testing.assert_allclose(np.asarray(merged_hessian), np.asarray(hessian), rtol=1e-5)
+
+
 def test_gradients_of_ragged_parts_are_those_of_the_whole() -> None:
     data = torch.tensor(np.random.default_rng(0).normal(size=(7, 3)))
     truth = torch.tensor(np.random.default_rng(1).normal(size=(7, 3)))
@@ -269,6 +288,10 @@ def test_of_text_with_a_required_parameter() -> None:
     assert again.result() == part.result()
 
 
+def no_loss(_prediction: Any, _target: Any) -> float:
+    return 0.0
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -298,7 +321,7 @@ def test_of_text_with_a_required_parameter() -> None:
             ),
             "sums of numpy and torch do not add up",
         ),
-        (lambda: ml.partial(lambda y, t: 0.0, [1.0], [1.0]), "is no loss of multiloss"),
+        (lambda: ml.partial(no_loss, [1.0], [1.0]), "no_loss is no loss of multiloss"),
         (lambda: ml.partial(ml.mse, [1.0], [1.0]) + 1, "unsupported operand"),
     ],
 )

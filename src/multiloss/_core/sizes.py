@@ -1,12 +1,13 @@
 """Squares of any size as three sums that add up, none of which overflows or vanishes (Blue, 1978).
 
-With b the power of two up to which the dtype reaches, and f = 2^(-3b/4),
+With b the power of two up to which the dtype reaches, f = 2^(-5b/8) and g = 2^(19b/32),
 
-    small   =  Σ (r / f)²   where |r| < 2^(-3b/8)
+    small   =  Σ (r g)²     where 0 < |r| < 2^(-15b/32)
     middle  =  Σ r²         elsewhere
     large   =  Σ (r f)²     where |r| > 2^(3b/8)
 
-so that 2^(b/4) of them can be added up. The unit of a norm would depend on what the other parts
+so that 2^(b/4) of them can be added up, and that the derivatives of the sums are in range too. The
+unit of a norm would depend on what the other parts
 hold; these do not. Other powers than squares would need more sizes: they are all in the middle.
 """
 
@@ -33,12 +34,14 @@ def square_of_size(
     components = [xp.real(residual), xp.imag(residual)] if is_complex else [residual]
     sizes = [xp.abs(each) for each in components]
     largest = xp.maximum(*sizes) if is_complex else sizes[0]
-    factor, bound = _factor_and_bound(xp, largest.dtype)
-    is_small, is_large = largest < 1 / bound, largest > bound
+    exponent = _largest_exponent(xp, largest.dtype)
+    is_small = (largest > 0) & (largest < 2.0 ** -(15 * exponent // 32))
+    is_large = largest > 2.0 ** (3 * exponent // 8)
+    small_factor, large_factor = _factors(exponent)
     chosen, scale = {
-        "small": (is_small, 1 / factor),
+        "small": (is_small, small_factor),
         "middle": (~(is_small | is_large), 1.0),  # and what is not a number
-        "large": (is_large, factor),
+        "large": (is_large, large_factor),
     }[size]
     # Multiplied before it is selected: a compiler would multiply both factors of the square, which
     # overflows.
@@ -47,15 +50,19 @@ def square_of_size(
     return squares[0] + squares[1] if is_complex else squares[0]
 
 
-def _factor_and_bound(xp: Namespace, dtype: DType) -> tuple[float, float]:
-    """Return f, and from where on residuals are large."""
-    _, exponent = math.frexp(float(xp.finfo(dtype).max))
-    return 2.0 ** -(3 * exponent // 4), 2.0 ** (3 * exponent // 8)
+def _largest_exponent(xp: Namespace, dtype: DType) -> int:
+    """Return the power of two up to which a dtype reaches."""
+    return math.frexp(float(xp.finfo(dtype).max))[1]
+
+
+def _factors(exponent: int) -> tuple[float, float]:
+    """Return what small and large residuals are multiplied with."""
+    return 2.0 ** (19 * exponent // 32), 2.0 ** -(5 * exponent // 8)
 
 
 # root = √(large + f² middle) / f   where some are large: small ones are below a digit then
-#      = √small f                   where all are small
-#      = √(middle + f² small)       otherwise
+#      = √small / g                 where all are small
+#      = √(middle + small / g²)     otherwise
 #
 # each of the mean or the sum.
 def root_of_sizes(
@@ -69,15 +76,16 @@ def root_of_sizes(
 
     if not is_two(exponent_of(parameters)):
         return root(middle)
-    factor, _bound = _factor_and_bound(xp, middle.dtype)
-    is_large = large > 0
-    is_small = (middle == 0) & (small > 0) & ~is_large
+    small_factor, large_factor = _factors(_largest_exponent(xp, middle.dtype))
+    # Weights may be negative, and what is not a number is not 0.
+    is_large = large != 0
+    is_small = (middle == 0) & (small != 0) & ~is_large
     # Times f twice, not times f², which vanishes; the selection keeps a compiler from joining them.
-    middle_in_large = xp.where(is_large, middle * factor, 0.0) * factor
-    small_in_middle = xp.where(is_large | is_small, 0.0, small * factor) * factor
+    middle_in_large = xp.where(is_large, middle * large_factor, 0.0) * large_factor
+    small_in_middle = xp.where(is_large | is_small, 0.0, small / small_factor) / small_factor
     # Both branches of where() are differentiated: those that are dropped get 1.
     in_large = xp.where(is_large, large + middle_in_large, 1.0)
     in_small = xp.where(is_small, small, 1.0)
     in_middle = xp.where(is_large | is_small, 1.0, middle + small_in_middle)
-    others = xp.where(is_small, root(in_small) * factor, root(in_middle))
-    return xp.where(is_large, root(in_large) / factor, others)
+    others = xp.where(is_small, root(in_small) / small_factor, root(in_middle))
+    return xp.where(is_large, root(in_large) / large_factor, others)
