@@ -1,8 +1,11 @@
 """Sums of parts: whatever the data are split into, they merge to the loss of the whole."""
 
+import copy
 import json
 import math
 import pickle
+import subprocess
+import sys
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -261,13 +264,22 @@ def test_under_the_transformations_of_jax() -> None:
         )
 
 
-def test_compiled_by_torch() -> None:
-    @torch.compile(fullgraph=True)
-    def of_parts(y: Any, t: Any) -> Any:
-        return (ml.partial(ml.rmse, y[:3], t[:3]) + ml.partial(ml.rmse, y[3:], t[3:])).result()
+# In a process of its own: what an earlier call has found out would be there when Dynamo traces.
+COMPILED = """
+import torch, multiloss as ml
+loss = ml.get("huber(delta=2.0) + 0.5 * rmse")
+@torch.compile(fullgraph=True)
+def of_parts(loss, y, t):
+    return (ml.partial(loss, y[:3], t[:3]) + ml.partial(loss, y[3:], t[3:])).result()
+y, t = torch.arange(8.0), torch.ones(8)
+for loss in (ml.mse, ml.rmse, loss):
+    torch.testing.assert_close(of_parts(loss, y, t), loss(y, t))
+"""
 
-    y, t = torch.arange(8.0), torch.ones(8)
-    torch.testing.assert_close(of_parts(y, t), ml.rmse(y, t))
+
+@pytest.mark.slow
+def test_compiled_by_torch() -> None:
+    subprocess.run([sys.executable, "-c", COMPILED], check=True)  # noqa: S603  a script of the test
 
 
 def test_copies(engine: Library) -> None:
@@ -280,6 +292,56 @@ def test_copies(engine: Library) -> None:
     text = json.dumps(part.to_dict())
     of_text = ml.Partial.from_dict(json.loads(text))
     np.testing.assert_array_equal(np.asarray(of_text.result()), engine.numpy(part.result()))
+
+
+def test_text_becomes_arrays_of_any_engine(engine: Library) -> None:
+    one, zero = engine.array([[3.0], [4.0]]), engine.array([[0.0], [0.0]])
+    part = ml.partial(ml.rmse, one, zero, axis=1)
+    again = ml.Partial.from_dict(json.loads(json.dumps(part.to_dict())), like=one)
+    assert isinstance(again.arrays[0], engine.array_type)
+    close(engine, (again + part).result(), [3.0, 4.0])
+
+
+def test_text_keeps_the_shape_of_nothing() -> None:
+    nothing = np.zeros((0, 2, 3))
+    part = ml.partial(ml.mse, nothing, nothing, axis=2)
+    again = ml.Partial.from_dict(json.loads(json.dumps(part.to_dict())))
+    assert (again + part).result().shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"loss": {"name": "mes"}}, "there is no loss 'mes'"),
+        ({"dtype": "float12"}, "float12"),
+        ({"shape": [2]}, "cannot reshape"),
+        ({"arrays": [1.0, 2.0]}, "the sums of mse are 4 arrays, got 2"),
+        ({"arrays": ["one"] * 4}, "could not convert"),
+        ({"loss": {"name": "rmse"}}, "the sums of rmse are 8 arrays, got 4"),
+    ],
+    ids=str,
+)
+def test_text_that_is_none(changes: dict[str, Any], message: str) -> None:
+    of_text = {**ml.partial(ml.mse, [1.0], [0.0]).to_dict(), **changes}
+    with pytest.raises(ValueError, match=message):
+        ml.Partial.from_dict(of_text)
+
+
+def test_text_without_a_part() -> None:
+    of_text = ml.partial(ml.mse, [1.0], [0.0]).to_dict()
+    for name in of_text:
+        with pytest.raises(ValueError, match=f"no dictionary of sums.*{name}"):
+            ml.Partial.from_dict({key: each for key, each in of_text.items() if key != name})
+
+
+def quartic(xp: Any, prediction: Any, target: Any) -> Any:  # noqa: ARG001  as make_loss() calls it
+    return (prediction - target) ** 4
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])  # noqa: S301  of our own making
+def test_copies_of_custom_losses(copied: Any) -> None:
+    part = ml.partial(ml.make_loss(quartic), [2.0], [0.0])
+    assert (copied(part) + part).result() == 16.0
 
 
 def test_of_text_with_a_required_parameter() -> None:

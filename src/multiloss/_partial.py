@@ -10,6 +10,7 @@ from multiloss._call import bound_loss, evaluate
 from multiloss._core.additive import Additive, additive
 from multiloss._core.compensated import Compensated, added
 from multiloss._core.loss import Loss as Definition
+from multiloss._core.sizes import is_middle
 from multiloss._core.sums import Sums
 from multiloss._engines import NUMPY, Engine, engine_of
 from multiloss._planning.operands import checked_parameter
@@ -76,17 +77,34 @@ class Partial:
 
         Raises ValueError for a loss of :func:`make_loss`, which has no name there.
         """
+        first = self.arrays[0]
         return {
             "loss": self.loss.to_dict(),
-            "dtype": str(self.arrays[0].dtype).rpartition(".")[2],
+            "dtype": str(first.dtype).rpartition(".")[2],
+            "shape": list(first.shape),
             "arrays": [_numbers(each) for each in self.arrays],
         }
 
     @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> "Partial":
-        """Return the sums that :meth:`to_dict` described, as arrays of NumPy."""
-        arrays = (np.asarray(each, dtype=given["dtype"])[()] for each in given["arrays"])
-        return cls(get(given["loss"]), tuple(arrays))
+    def from_dict(cls, given: Mapping[str, Any], *, like: Any = None) -> "Partial":
+        """Return the sums that :meth:`to_dict` described.
+
+        They are arrays of NumPy; with an array as ``like``, of its engine, and on its device.
+        Raises ValueError for what is no such dictionary.
+        """
+        try:
+            loss, shape, dtype = get(given["loss"]), tuple(given["shape"]), np.dtype(given["dtype"])
+            arrays = [np.asarray(each, dtype=dtype).reshape(shape)[()] for each in given["arrays"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"no dictionary of sums, as to_dict() returns it: {error}") from error
+        needed = 2 * sum(_count_of_sums(_of_sums(each)) for each in loss.terms)
+        if len(arrays) != needed:
+            raise ValueError(f"the sums of {loss} are {needed} arrays, got {len(arrays)}")
+        if like is not None:
+            engine = engine_of("like", like)
+            own = getattr(engine.xp, dtype.name)
+            arrays = [engine.from_host(each, own, like) for each in arrays]
+        return _restored(loss, tuple(arrays))
 
     def __add__(self, other: object) -> "Partial":
         if not isinstance(other, Partial):
@@ -236,8 +254,8 @@ def _number(name: str, value: Any) -> Any:
 def _sums(call: _Call, prediction: Any, target: Any) -> Iterator[Compensated]:
     """Yield the sums of a loss; for a mean, what it divides by comes last."""
     parameters, options = call.parameters, call.options
-    for each in call.additive.sums:
-        total: Any = evaluate(each, prediction, target, *parameters, **options)
+    total: Any = None
+    for total in _totals(call, prediction, target):
         yield _exactly(total)
     if not call.is_mean:
         return
@@ -247,6 +265,22 @@ def _sums(call: _Call, prediction: Any, target: Any) -> Iterator[Compensated]:
         yield _exactly(divisor)
     else:
         yield _count_like(total, count)
+
+
+def _totals(call: _Call, prediction: Any, target: Any) -> Iterator[Array]:
+    """Yield the sums of the terms."""
+    parameters, options = call.parameters, call.options
+    powers = call.additive.powers
+    if powers is not None:
+        total: Any = evaluate(powers, prediction, target, *parameters, **options)
+        engine = engine_of("the sum", total)
+        if is_middle(engine.xp, total, engine.numbers(total), parameters):
+            zero = engine.xp.zeros_like(total)
+            yield from (zero, total, zero)
+            return
+    for each in call.additive.sums:
+        total = evaluate(each, prediction, target, *parameters, **options)
+        yield total
 
 
 def _count(call: _Call, prediction: Any, kept: Any) -> int | None:
@@ -282,16 +316,26 @@ def _count_like(array: Array, count: int) -> Compensated:
     return Compensated(full_like(array, rounded), full_like(array, float(count - int(rounded))))
 
 
+def _of_sums(summand: Summand) -> _Call:
+    """Return the call of which a loss has the sums.
+
+    Parameters that are arrays are not known any more, and have no part in what is left to do.
+    """
+    keywords, given = keywords_of(summand.function) or {}, dict(summand.options)
+    required = [name for name, each in keywords.items() if each is REQUIRED]
+    return _call_of(summand, {name: given.get(name, 1.0) for name in required})
+
+
+def _count_of_sums(call: _Call) -> int:
+    return len(call.additive.sums) + call.is_mean
+
+
 def _combined(engine: Engine, loss: Loss, pairs: list[Compensated]) -> Any:
     """Return a loss of its sums."""
     result: Any = None
     totals = iter([each.rounded + each.correction for each in pairs])
     for summand in loss.terms:
-        # Parameters that are arrays are not known any more, and have no part in this.
-        keywords = keywords_of(summand.function) or {}
-        missing = {name: 1.0 for name, each in keywords.items() if each is REQUIRED}
-        given = dict(summand.options)
-        call = _call_of(summand, {name: given.get(name, missing[name]) for name in missing})
+        call = _of_sums(summand)
         terms = tuple([next(totals) for _ in call.additive.sums])
         sums = Sums(terms, next(totals) if call.is_mean else None)
         parameters = call.parameters if call.additive.takes_parameters else ()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from multiloss._core.combinations import MEAN, RATIO
+from multiloss._core.combinations import MEAN, RATIO, ROOT
 from multiloss._core.loss import Loss
 from multiloss._core.measures import LARGEST
 from multiloss._core.sizes import SIZES, root_of_sizes, square_of_size
@@ -24,6 +24,8 @@ class Additive(NamedTuple):
     divisor: Loss  # what items count in a mean
     combine: Callable[..., Array]  # takes what the value of a combination takes
     takes_parameters: bool  # whether that depends on the parameters of the loss
+    # Of a norm, whose sums are by size: all powers in one sum, for where that is in range.
+    powers: Loss | None = None
 
 
 def additive(loss: Loss) -> Additive:
@@ -35,8 +37,9 @@ def additive(loss: Loss) -> Additive:
 
 
 def _additive(loss: Loss) -> Additive:
-    terms, combine = loss.terms, loss.combination.value
+    terms, combine, powers = loss.terms, loss.combination.value, None
     if loss.measure is LARGEST:
+        powers = _sum(loss, loss.terms[0], loss.scale)
         terms = tuple(Term(partial(square_of_size, loss.terms[0], size)) for size in SIZES)
         combine = root_of_sizes
     elif loss.measure is not None:
@@ -49,11 +52,12 @@ def _additive(loss: Loss) -> Additive:
         _sum(loss, loss.divisor or Term(_vector_one if loss.is_vector else _one), 1.0),
         combine,
         takes_parameters=loss.combination not in {MEAN, RATIO},
+        powers=powers,
     )
 
 
 def _sum(loss: Loss, term: Term, scale: float) -> Loss:
-    is_whole = term is loss.terms[0] and loss.combination is MEAN
+    is_whole = term is loss.terms[0] and loss.combination in {MEAN, ROOT}
     return replace(
         loss,
         terms=(term,),

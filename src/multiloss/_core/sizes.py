@@ -7,14 +7,16 @@ With b the power of two up to which the dtype reaches, f = 2^(-5b/8) and g = 2^(
     large   =  Σ (r f)²     where |r| > 2^(3b/8)
 
 so that 2^(b/4) of them can be added up, and that the derivatives of the sums are in range too. The
-unit of a norm would depend on what the other parts
-hold; these do not. Other powers than squares would need more sizes: they are all in the middle.
+unit of a norm would depend on what the other parts hold; these do not. Other powers than squares
+would need more sizes: they are all in the middle. So are squares whose sum, as they are, is in
+range: one pass is enough for them.
 """
 
 import math
 from typing import Any
 
 from multiloss._core.combinations import ROOT, exponent_of, is_two
+from multiloss._core.measures import safe_range
 from multiloss._core.sums import Sums
 from multiloss._core.terms import Term, difference
 from multiloss._typing import Array, DType, Namespace, Parameter
@@ -23,12 +25,9 @@ SIZES = ("small", "middle", "large")
 
 
 def square_of_size(
-    term: Term, size: str, xp: Namespace, prediction: Array, target: Array, *parameters: Parameter
+    term: Term, size: str, xp: Namespace, prediction: Array, target: Array, *_: Parameter
 ) -> Array:
     """Return the squares of the residuals of one size, and zero for those of others."""
-    if not is_two(exponent_of(parameters)):
-        value = term.value(xp, prediction, target, *parameters)
-        return value if size == "middle" else xp.zeros_like(value)
     residual = (term.residual or difference)(xp, prediction, target)
     is_complex = xp.isdtype(residual.dtype, "complex floating")
     components = [xp.real(residual), xp.imag(residual)] if is_complex else [residual]
@@ -48,6 +47,21 @@ def square_of_size(
     scaled = [xp.where(chosen, scale * each, 0.0) for each in components]
     squares = [each * each for each in scaled]
     return squares[0] + squares[1] if is_complex else squares[0]
+
+
+def is_middle(
+    xp: Namespace, powers: Array, numbers: Any, parameters: tuple[Parameter, ...]
+) -> bool:
+    """Tell whether sums of powers, as they are, may be those of the middle size.
+
+    The numbers are those of the sums, or None where nobody knows them yet.
+    """
+    if not is_two(exponent_of(parameters)):
+        return True
+    if numbers is None:
+        return False
+    low, high = safe_range(xp, powers.dtype, 2.0)
+    return bool(((numbers > low * low) & (numbers < high * high)).all())
 
 
 def _largest_exponent(xp: Namespace, dtype: DType) -> int:

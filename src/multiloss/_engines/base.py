@@ -134,6 +134,10 @@ class Engine:
         """Call a function of arrays without the engine's warnings."""
         return function(*args)
 
+    def numbers(self, array: Array) -> Any:  # noqa: ARG002  not known here
+        """Return an array as one of NumPy; None if that would wait, or nothing is computed yet."""
+        return None
+
     def register_container(self, container: type) -> None:
         """Let the engine's transformations look into a class that holds arrays.
 

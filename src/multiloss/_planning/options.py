@@ -64,6 +64,18 @@ def checked_empty(loss: Loss, empty: Any) -> Any:
 
 def keywords_of(loss: Callable[..., Any]) -> dict[str, Any] | None:
     """Return the keywords of a loss and their defaults, or None if the signature hides some."""
+    # Those of this package have them ready: a signature takes long to read, and Dynamo cannot read
+    # it after a dictionary has changed.
+    ready: dict[str, Any] | None = getattr(loss, "_keywords", None)
+    return _keywords_of(loss) if ready is None else ready
+
+
+def with_keywords(loss: Any) -> None:
+    """Let keywords_of() find what the signature of a loss says."""
+    loss._keywords = _keywords_of(loss)  # noqa: SLF001  of this function
+
+
+def _keywords_of(loss: Callable[..., Any]) -> dict[str, Any] | None:
     try:
         _, _, *parameters = inspect.signature(loss).parameters.values()
     except ValueError:  # no signature, or less than two arguments
