@@ -28,7 +28,7 @@ def loaded_by(statement: str) -> set[str]:
     return set(run.stdout.split())
 
 
-ENGINES = {"torch", "jax", "jaxlib", "dask", "array_api_strict"}
+ENGINES = {"torch", "jax", "jaxlib", "cubed", "dask", "array_api_strict"}
 
 
 def test_importing_loads_no_engine() -> None:
@@ -51,6 +51,7 @@ MODULES = sorted(str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py"))
 # Where engines are told apart, their files, and where host data is read.
 MAY_NAME_ENGINES = {
     "_engines/__init__.py",
+    "_engines/cubed.py",
     "_engines/generic.py",
     "_engines/jax.py",
     "_engines/numpy.py",
@@ -59,6 +60,7 @@ MAY_NAME_ENGINES = {
     "_engines/host.py",
     "_engines/torch.py",
     "_engines/torch_arithmetic.py",
+    "_engines/torch_distributed.py",
     "_engines/torch_namespace.py",
     "_engines/torch_node.py",
     "_engines/torch_private.py",

@@ -18,6 +18,7 @@ import torch
 
 import class_losses
 import multiloss as ml
+from calls import MASK, WEIGHT
 from engines import Library
 from losses import LOSSES, every, expected
 
@@ -27,8 +28,6 @@ NEEDS = "engines"
 total_of: Any = sum
 
 ROWS = [slice(0, 1), slice(3, 4), slice(1, 1), slice(1, 3)]  # in another order, and an empty one
-WEIGHT = np.array([[1.0, 2.0, 0.5], [0.0, 3.0, 1.0], [0.25, 1.0, 1.0], [2.0, 2.0, 4.0]])
-MASK = np.array([[1, 0, 1], [1, 1, 0], [0, 0, 0], [1, 1, 1]], dtype=bool)
 
 
 def merged(engine: Library, loss: Any, prediction: Any, target: Any, **by_item: Any) -> Any:
@@ -216,6 +215,7 @@ def test_gradients_of_norms_of_any_size(dtype: torch.dtype, share: float) -> Non
     torch.testing.assert_close(y.grad, expected)
 
 
+@pytest.mark.slow
 def test_second_derivatives_where_one_part_is_perfect() -> None:
     y = jnp.array([1.0, 2.0, 3.0])
     merged_hessian = jax.hessian(lambda y: ml.partial(ml.rmse, y, 1.0).result())(y)
@@ -240,6 +240,7 @@ def test_gradients_of_ragged_parts_are_those_of_the_whole() -> None:
             torch.testing.assert_close(each, whole.grad, rtol=1e-14, atol=1e-15)
 
 
+@pytest.mark.slow
 def test_under_the_transformations_of_jax() -> None:
     prediction, target = jnp.arange(8.0).reshape(4, 2), jnp.ones((4, 2))
     for loss in (ml.mse, ml.rmse, ml.wmape):

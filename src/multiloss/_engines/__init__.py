@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from multiloss._engines.base import Engine
+from multiloss._engines.cubed import CubedEngine
 from multiloss._engines.generic import GenericEngine
 from multiloss._engines.host import NUMBERS
 from multiloss._engines.numpy import NUMPY, NumPyEngine
@@ -102,7 +103,8 @@ def _find_other_engine(role: str, value: object) -> Engine:
                 f"{role} is an array of {namespace.__name__}, which does not follow the array API "
                 f"standard yet; pass numpy.asarray({role})"
             )
-        return _engine_of_namespace.setdefault(namespace, GenericEngine(namespace))
+        engine_class = CubedEngine if namespace.__name__ == "cubed" else GenericEngine
+        return _engine_of_namespace.setdefault(namespace, engine_class(namespace))
     if is_list(value) or isinstance(value, tuple(NUMBERS)) or hasattr(array_type, "__array__"):
         return NUMPY
     raise TypeError(

@@ -1,6 +1,6 @@
 """What planning asks of an engine, answered with nothing but the array API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -84,6 +84,9 @@ class Engine:
 
     def check(self, role: str, array: Array) -> None:
         """Raise TypeError if this array is of a sort that the formulas would misread."""
+
+    def check_together(self, arrays: Mapping[str, Any]) -> None:
+        """Raise TypeError if operands, by their roles, are of sorts that do not meet."""
 
     def device_of(self, array: Array) -> Any:
         """Return the device of an array, or None if the engine moves arrays by itself."""

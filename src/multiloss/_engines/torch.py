@@ -1,6 +1,7 @@
 """PyTorch."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
@@ -21,6 +22,11 @@ from multiloss._engines.torch_arithmetic import (
     by_kernel,
     has_kernel,
     host_arithmetic,
+)
+from multiloss._engines.torch_distributed import (
+    check_distribution,
+    is_distributed,
+    replicated,
 )
 from multiloss._engines.torch_namespace import xp
 from multiloss._engines.torch_node import (
@@ -280,6 +286,9 @@ class TorchEngine(Engine):
         if type(array).__name__ == "MaskedTensor":
             raise TypeError(f"{role} is a MaskedTensor; pass its .get_data() and where=.get_mask()")
 
+    def check_together(self, arrays: Mapping[str, Any]) -> None:
+        check_distribution(arrays)
+
     def default_float(self) -> DType:
         return torch.get_default_dtype()
 
@@ -287,7 +296,8 @@ class TorchEngine(Engine):
         if type(value) in {bool, int, float}:
             # A copy would wait for the device.
             return torch.full((), value, dtype=dtype, device=like.device)
-        return torch.asarray(value, dtype=dtype, device=like.device)
+        tensor = torch.asarray(value, dtype=dtype, device=like.device)
+        return replicated(tensor, like) if is_distributed(like) else tensor
 
     def with_slope(self, loss: Loss) -> Loss:
         (term, *_) = loss.terms

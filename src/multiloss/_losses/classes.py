@@ -45,7 +45,7 @@ def at_label(xp: Namespace, array: Array, label: Array) -> Array:
     if hasattr(xp, "take_along_axis"):
         return xp.take_along_axis(array, label, axis=-1)
     # Dask has none: https://github.com/dask/dask/issues/3663
-    is_label = xp.arange(array.shape[-1]) == label
+    is_label = _indices(xp, array) == label
     return xp.sum(xp.where(is_label, array, 0.0), axis=-1, keepdims=True)
 
 
@@ -58,7 +58,13 @@ def with_label(xp: Namespace, array: Array, label: Array, value: Array | float) 
     put = getattr(xp, "put_at_label", None)
     if put is not None:
         return put(array, label, value)
-    return xp.where(xp.arange(array.shape[-1]) == label, value, array)
+    return xp.where(_indices(xp, array) == label, value, array)
+
+
+def _indices(xp: Namespace, array: Array) -> Array:
+    """Return the indices of the classes."""
+    own = getattr(xp, "indices_of_last_axis", None)
+    return xp.arange(array.shape[-1]) if own is None else own(array)
 
 
 def distribution(xp: Namespace, prediction: Array, target: Array) -> Array:

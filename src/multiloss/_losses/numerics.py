@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from multiloss._core.combinations import is_one
-from multiloss._core.namespaces import is_constant, is_eager
+from multiloss._core.namespaces import is_constant, is_eager, without_derivative
 from multiloss._planning.shapes import broadcast_shape
 from multiloss._typing import Array, Namespace, Parameter
 
@@ -44,8 +44,10 @@ def log_ratio(xp: Namespace, difference: Array, smaller: Array) -> Array:
         b >= a:   log1p((b - a) / a)
         b <  a:  -log1p((a - b) / b)
     """
-    # Of an array, since compilers do not trace a function of two numbers.
-    direction = xp.copysign(xp.ones_like(difference), difference)
+    # Of an array, since compilers do not trace a function of two numbers; and a constant, since
+    # PyTorch cannot differentiate copysign() of DTensors.
+    signed = without_derivative(xp, difference)
+    direction = xp.copysign(xp.ones_like(signed), signed)
     return direction * xp.log1p(direction * difference / smaller)
 
 

@@ -61,6 +61,7 @@ def planned(
     arrays, metadata = {}, {}
     for role, value in given.items():
         arrays[role], metadata[role] = read(role, value, engine)
+    engine.check_together(arrays)
     kind: EmptyKind = "nan" if empty is None else "number" if type(empty) is float else "array"
     size = magnitude(parameters)
     plan = _plan_of(

@@ -1,0 +1,139 @@
+"""PyTorch in two processes: tensors that are spread over them, and batches of unequal size."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import distributed
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
+from torch.distributed.tensor.debug import CommDebugMode
+
+import multiloss as ml
+from calls import CALLS, MERGING
+
+NEEDS = "engines"
+
+SHARDED, REPLICATED = Shard(0), Replicate()
+PLACEMENTS = [
+    (SHARDED, SHARDED),
+    (REPLICATED, REPLICATED),
+    (SHARDED, REPLICATED),
+    (REPLICATED, SHARDED),
+]
+
+
+def in_two_processes(function: Callable[[int], None], folder: Path) -> None:
+    """Run a function of the number of a process in two that belong together."""
+    spawn: Any = torch.multiprocessing.spawn  # type: ignore[attr-defined]  # documented all the same
+    spawn(_process, (function, str(folder / "store")), nprocs=2)
+
+
+def _process(rank: int, function: Callable[[int], None], store: str) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", f"file://{store}", rank=rank, world_size=2)
+    function(rank)
+    distributed.barrier()  # or one closes the connection that the other still reads
+    distributed.destroy_process_group()
+
+
+def all_reduced(part: ml.Partial) -> ml.Partial:
+    for each in part.arrays:
+        distributed.all_reduce(each)
+    return part
+
+
+def uneven_batches(rank: int) -> None:
+    rows = slice(0, 1) if rank == 0 else slice(1, 4)
+    for name, call in MERGING.items():
+        own = call.rows(rows)
+        for names in ((), ("weight", "where")):
+            part = ml.partial(
+                call.function,
+                torch.tensor(own.prediction),
+                torch.tensor(own.target),
+                **{each: torch.tensor(own.by_item[each]) for each in names},
+            )
+            options = {each: call.by_item[each] for each in names}
+            whole = float(call.function(call.prediction, call.target, **options))
+            error = abs(float(all_reduced(part).result()) - whole)
+            assert error <= 4 * np.spacing(abs(whole)), (name, names)
+
+
+def distributed_tensors(_: int) -> None:
+    mesh = init_device_mesh("cpu", (2,))
+    for name, call in CALLS.items():
+        prediction, target = torch.tensor(call.prediction), torch.tensor(call.target)
+        by_item = {key: torch.tensor(each) for key, each in call.by_item.items()}
+        for placement, of_target in PLACEMENTS:
+            for options in ({}, by_item):
+                y = prediction.clone().requires_grad_()
+                whole = call.function(y, target, **options)
+                whole.backward()
+                spread = distribute_tensor(prediction, mesh, [placement])
+                own = {k: distribute_tensor(each, mesh, [placement]) for k, each in options.items()}
+                own_target = distribute_tensor(target, mesh, [of_target])
+                tracked = spread.clone().detach().requires_grad_()
+                value = call.function(tracked, own_target, **own)
+                value.backward()
+                case = f"{name} {placement} {of_target} {[*options]}: "
+                assert_same(value, whole, case, rtol=4 * sys.float_info.epsilon)
+                assert_same(tracked.grad, y.grad, case, rtol=1e-14)
+                value, gradient = ml.value_and_grad(call.function)(spread, own_target, **own)
+                assert_same(value, whole, case, rtol=4 * sys.float_info.epsilon)
+                assert_same(gradient, y.grad, case, rtol=1e-14)
+
+
+def assert_same(result: Any, reference: Any, case: str, *, rtol: float) -> None:
+    assert isinstance(result, DTensor), case
+    torch.testing.assert_close(
+        result.full_tensor(), reference, rtol=rtol, atol=1e-16, msg=lambda text: case + text
+    )
+
+
+def sharded_tensors_stay_where_they_are(_: int) -> None:
+    mesh = init_device_mesh("cpu", (2,))
+    y, t = (
+        distribute_tensor(each, mesh, [SHARDED]) for each in (torch.rand(8, 3), torch.rand(8, 3))
+    )
+    y.requires_grad_()
+    communication: Any = CommDebugMode()  # type: ignore[no-untyped-call]  # as torch ships it
+    with communication:
+        ml.huber(y, t).full_tensor()
+    assert communication.get_total_counts() == 1, communication.get_comm_counts()
+    loss: Any = ml.huber(y, t)
+    loss.backward()
+    gradient: Any = y.grad
+    assert gradient.placements == (SHARDED,)
+
+
+def a_tensor_of_one_process(_: int) -> None:
+    mesh = init_device_mesh("cpu", (2,))
+    spread = distribute_tensor(torch.ones(4), mesh, [SHARDED])
+    assert float(ml.mse(spread, 0.0).full_tensor()) == 1.0
+    assert float(ml.mse(spread, torch.tensor(0.0)).full_tensor()) == 1.0
+    # A list is the same in all processes.
+    assert float(ml.mse(spread, [0.0, 1.0, 1.0, 1.0]).full_tensor()) == 0.25
+    for operands in ((spread, torch.ones(4)), (torch.ones(4), spread)):
+        with pytest.raises(TypeError, match=r"is a DTensor and .* a tensor of one process; pass"):
+            ml.mse(*operands)
+    with pytest.raises(TypeError, match="prediction is a DTensor and weight a tensor of one"):
+        ml.mse(spread, 0.0, weight=torch.ones(4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "check",
+    [
+        uneven_batches,
+        distributed_tensors,
+        sharded_tensors_stay_where_they_are,
+        a_tensor_of_one_process,
+    ],
+)
+def test_two_processes(check: Callable[[int], None], tmp_path: Path) -> None:
+    in_two_processes(check, tmp_path)
