@@ -9,14 +9,14 @@ from build import difference
 from engines import CUDA_ENGINES, ENGINES, NUMPY_ENGINES, TUNED_ENGINES, Library
 
 # What a test file needs beside the run-time dependencies stands in it, since it is imported before
-# its marks are read: NEEDS = "engines", "peers" for other packages to compare with or to draw, or
-# "frameworks" for those that train models.
+# its marks are read: NEEDS = "engines", "newest" for what their old releases have not, "peers" for
+# other packages to compare with or to draw, or "frameworks" for those that train models.
 _NEEDS = re.compile(r'^NEEDS = "(\w+)"$', re.MULTILINE)
 _IGNORED: dict[str, tuple[str, ...]] = {
     "all": ("frameworks",),
-    "alone": ("frameworks", "peers"),
-    "numpy": ("engines", "frameworks", "peers"),
-    "cuda": ("frameworks", "peers"),
+    "alone": ("frameworks", "newest", "peers"),
+    "numpy": ("engines", "frameworks", "newest", "peers"),
+    "cuda": ("frameworks", "newest", "peers"),
     "frameworks": (),
 }
 

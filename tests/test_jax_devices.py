@@ -15,7 +15,7 @@ import multiloss as ml
 from calls import CALLS, MERGING, Call
 from engines import enable_x64
 
-NEEDS = "engines"
+NEEDS = "newest"
 
 # JAX has no types for these.
 anything: Any = jax
