@@ -16,7 +16,7 @@ from torch.distributed.tensor.debug import CommDebugMode
 import multiloss as ml
 from calls import CALLS, MERGING
 
-NEEDS = "engines"
+NEEDS = "newest"
 
 SHARDED, REPLICATED = Shard(0), Replicate()
 PLACEMENTS = [
