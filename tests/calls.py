@@ -54,3 +54,15 @@ CALLS: dict[str, Call] = {
     **MERGING,
     "cosine_distance": _call(partial(ml.cosine_distance, axis=None), *LOSSES["mse"].operands()),
 }
+
+_ULPS = 4
+# Differences of what is larger.
+_ULPS_OF = {"cosine_distance": 8, "jensen_shannon-labels": 8, "poisson_nll-rate-eps": 8}
+
+
+def assert_close(result: Any, reference: Any, name: str, part: Any = ...) -> None:
+    """Assert that a part of an array is that of another, to a few units of the largest."""
+    reference = np.asarray(reference)
+    error = np.abs(np.asarray(result) - reference[part]).max(initial=0.0)
+    unit = np.spacing(np.abs(reference).max(initial=0.0))
+    assert error <= _ULPS_OF.get(name, _ULPS) * unit, name

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import multiloss as ml
+from calls import CALLS, assert_close
 
 NEEDS = "engines"
 
@@ -63,6 +64,89 @@ def test_unknown_sizes(loss: Any, count: list[int]) -> None:
     np.testing.assert_allclose(gradient.compute(), [-0.5, 2.0])
     expected = (0.5 * 0.25 + 3.0 * 4.0) / (3.5 if loss is ml.mse else 2.0)
     np.testing.assert_allclose(weighted.compute(), expected)
+
+
+optimize: Any = dask.optimize  # type: ignore[attr-defined]  # documented all the same
+
+
+class Counted:
+    """A file of numbers, as Dask reads it, that counts how often it is read."""
+
+    def __init__(self, data: Any) -> None:
+        self.data, self.shape, self.dtype, self.ndim = data, data.shape, data.dtype, data.ndim
+        self.reads = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        part = self.data[index]
+        self.reads += bool(part.size)  # Dask looks at an empty part first
+        return part
+
+
+CHUNKS = 16
+# Dask adds up two chunks or more in a task; then come operators of few numbers.
+MERGING_TASKS = CHUNKS - 1 + 16
+# Another pass finds the unit, or the lengths.
+IN_MORE_PASSES = {"minkowski", "minkowski-1", "cosine_distance"}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("options", [(), ("weight", "where")], ids=["plain", "weighted"])
+def test_one_task_and_one_read_for_each_chunk(name: str, options: tuple[str, ...]) -> None:
+    call = CALLS[name].rows([0, 1, 2, 3] * (CHUNKS // 2))
+    by_item = {key: call.by_item[key] for key in options}
+    files = [Counted(each) for each in (call.prediction, call.target, *by_item.values())]
+    chunked = [da.from_array(each, chunks=(2, *each.shape[1:])) for each in files]  # type: ignore[no-untyped-call]
+    value = call.function(*chunked[:2], **dict(zip(by_item, chunked[2:], strict=True)))
+    (optimized,) = optimize(value)
+    result = float(optimized.compute())
+    assert [each.reads for each in files] == [CHUNKS] * len(files)
+    if name not in IN_MORE_PASSES:
+        assert len(optimized.__dask_graph__()) <= CHUNKS + MERGING_TASKS
+    whole = float(call.function(call.prediction, call.target, **by_item))
+    assert_close(result, whole, name)
+
+
+@pytest.mark.parametrize("name", ["mse", "rmse", "wmape", "cross_entropy-labels", "dice"])
+def test_unknown_sizes_in_one_task_for_each_chunk(name: str) -> None:
+    call = CALLS[name].rows([0, 1, 2, 3] * (CHUNKS // 2))
+    kept = np.arange(len(call.prediction)) % 3 != 0
+    mask = array(kept)
+    prediction, target = (
+        da.from_array(each, chunks=(2, *each.shape[1:]))[mask]  # type: ignore[no-untyped-call]
+        for each in (call.prediction, call.target)
+    )
+    value = call.function(prediction, target)
+    (optimized,) = optimize(value)
+    # The chunks of the mask, and those that it selects from, are tasks of their own.
+    assert len(optimized.__dask_graph__()) <= 6 * CHUNKS + MERGING_TASKS
+    whole = float(call.function(call.prediction[kept], call.target[kept]))
+    assert_close(value.compute(), whole, name)
+
+
+def test_classes_in_several_chunks() -> None:
+    call = CALLS["cross_entropy"]
+    operands = [da.from_array(each, chunks=(2, 1)) for each in (call.prediction, call.target)]  # type: ignore[no-untyped-call]
+    whole = call.function(call.prediction, call.target)
+    np.testing.assert_allclose(call.function(*operands).compute(), whole, rtol=1e-15)
+
+
+@pytest.mark.parametrize("axis", [0, 1, (0, 1), -1])
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("loss", ["mse", "rmse", "wmape", "sse"])
+def test_axes_of_several_chunks(axis: Any, keepdims: bool, loss: str) -> None:
+    prediction, target = CALLS["mse"].prediction, CALLS["mse"].target[:, :1]
+    value = ml.get(loss, axis=axis, keepdims=keepdims, broadcast=True)
+    expected = value(prediction, target)
+    np.testing.assert_allclose(value(array(prediction), array(target)).compute(), expected)
+    assert value(array(prediction), array(target)).shape == expected.shape
+
+
+def test_large_chunks_go_by_blocks() -> None:
+    prediction, target = np.random.default_rng(0).normal(size=(2, 2**19)).astype("float32")
+    result = ml.mse(*[da.from_array(each, chunks=2**18) for each in (prediction, target)])  # type: ignore[no-untyped-call]
+    assert result.dtype == "float32"
+    whole = np.mean((prediction.astype(float) - target) ** 2)
+    assert abs(float(result.compute()) - whole) <= 2 * np.spacing(np.float32(whole))
 
 
 def test_masked_chunks_are_refused() -> None:

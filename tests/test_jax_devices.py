@@ -7,12 +7,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import multiloss as ml
-from calls import CALLS, MERGING, Call
+from calls import CALLS, MERGING, Call, assert_close
 from engines import enable_x64
 
 NEEDS = "newest"
@@ -23,9 +22,6 @@ ROWS: Any = PartitionSpec("rows")  # type: ignore[no-untyped-call]
 WHOLE: Any = PartitionSpec()  # type: ignore[no-untyped-call]
 
 DEVICES = 8
-ULPS = 4
-# Differences of what is larger.
-ULPS_OF = {"cosine_distance": 8, "jensen_shannon-labels": 8, "poisson_nll-rate-eps": 8}
 # Of each kind: a mean, a norm, a ratio, one with a parameter, one of vectors. All are exhaustive.
 FEW = ("mse", "rmse", "wmape", "huber", "cross_entropy-labels")
 # What would bring the elements of one device to another.
@@ -40,14 +36,6 @@ def cases(names: Iterable[str]) -> Iterator[tuple[str, Call]]:
 
 def mesh(kind: AxisType = AxisType.Auto) -> Any:
     return jax.make_mesh((DEVICES,), ("rows",), axis_types=(kind,))
-
-
-def assert_close(result: Any, reference: Any, case: str, part: Any = ...) -> None:
-    """Assert that a part of an array is that of another, to a few units of the largest."""
-    reference = np.asarray(reference)
-    error = np.abs(np.asarray(result) - reference[part]).max(initial=0.0)
-    ulps = ULPS_OF.get(case, ULPS)
-    assert error <= ulps * np.spacing(np.abs(reference).max(initial=0.0)), case
 
 
 def check_each_loss(mesh: Any, names: Iterable[str]) -> None:

@@ -51,7 +51,9 @@ MODULES = sorted(str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py"))
 # Where engines are told apart, their files, and where host data is read.
 MAY_NAME_ENGINES = {
     "_engines/__init__.py",
+    "_engines/chunked.py",
     "_engines/cubed.py",
+    "_engines/dask.py",
     "_engines/generic.py",
     "_engines/jax.py",
     "_engines/numpy.py",

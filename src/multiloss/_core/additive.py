@@ -28,6 +28,11 @@ class Additive(NamedTuple):
     powers: Loss | None = None
 
 
+def is_additive(loss: Loss) -> bool:
+    """Tell whether a loss is made of sums that add up."""
+    return loss.measure is None or loss.measure is LARGEST
+
+
 def additive(loss: Loss) -> Additive:
     """Return a loss as sums that add up, or raise TypeError if it is none."""
     if "additive" not in loss.derived:
@@ -42,7 +47,7 @@ def _additive(loss: Loss) -> Additive:
         powers = _sum(loss, loss.terms[0], loss.scale)
         terms = tuple(Term(partial(square_of_size, loss.terms[0], size)) for size in SIZES)
         combine = root_of_sizes
-    elif loss.measure is not None:
+    elif not is_additive(loss):
         raise TypeError(
             f"{loss.name} of a part depends on the other parts; call it for whole vectors, and add "
             "up what it returns"

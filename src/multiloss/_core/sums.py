@@ -27,11 +27,6 @@ class Sums(NamedTuple):
     terms: tuple[Array, ...]
     weight: Total
 
-    def __add__(self, other: Any) -> "Sums":
-        """Return the sums over the elements of both."""
-        terms = tuple(a + b for a, b in zip(self.terms, other.terms, strict=True))
-        return Sums(terms, None if self.weight is None else self.weight + other.weight)
-
     def add_at(self, place: Any, part: "Sums") -> None:
         """Add the sums of a part of the elements where they belong, in place."""
         for total, each in zip((*self.terms, self.weight), (*part.terms, part.weight), strict=True):

@@ -13,6 +13,7 @@ import numpy as np
 
 from multiloss._engines.base import Engine
 from multiloss._engines.cubed import CubedEngine
+from multiloss._engines.dask import DaskEngine
 from multiloss._engines.generic import GenericEngine
 from multiloss._engines.host import NUMBERS
 from multiloss._engines.numpy import NUMPY, NumPyEngine
@@ -35,6 +36,8 @@ def _jax() -> Engine:
 
 # The engines with a module here: the package and class of their arrays, and the engine.
 _TUNED_ENGINES = (("torch", "Tensor", _torch), ("jax", "Array", _jax))
+
+_LAZY_ENGINES = {"cubed": CubedEngine, "dask": DaskEngine}
 
 # The libraries of sparse arrays, which share no base class.
 _SPARSE = ("scipy.sparse.", "sparse.", "jax.experimental.sparse.", "cupyx.scipy.sparse.")
@@ -103,7 +106,8 @@ def _find_other_engine(role: str, value: object) -> Engine:
                 f"{role} is an array of {namespace.__name__}, which does not follow the array API "
                 f"standard yet; pass numpy.asarray({role})"
             )
-        engine_class = CubedEngine if namespace.__name__ == "cubed" else GenericEngine
+        package = namespace.__name__.removeprefix("array_api_compat.").partition(".")[0]
+        engine_class = _LAZY_ENGINES.get(package, GenericEngine)
         return _engine_of_namespace.setdefault(namespace, engine_class(namespace))
     if is_list(value) or isinstance(value, tuple(NUMBERS)) or hasattr(array_type, "__array__"):
         return NUMPY

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from multiloss._engines.generic import GenericEngine
+from multiloss._engines.chunked import ChunkedEngine
 from multiloss._typing import Array, DType, Namespace
+
+_TEMPORARY_BYTES = 2**24  # of a task, which goes through its chunks by blocks of 1 MiB
 
 
 class _Namespace:
@@ -26,7 +28,7 @@ class _Namespace:
         return self.arange(array.shape[-1], spec=array.spec)
 
 
-class CubedEngine(GenericEngine):
+class CubedEngine(ChunkedEngine):
     """Runs a loss by plain operators, with the specification of the operands."""
 
     def __init__(self, namespace: Namespace) -> None:
@@ -34,3 +36,9 @@ class CubedEngine(GenericEngine):
 
     def from_host(self, value: Any, dtype: DType, like: Any) -> Array:
         return self.xp.asarray(value, dtype=dtype, spec=like.spec)
+
+    def blockwise(self, function: Any, axes: Any, *arrays: Any, **options: Any) -> Array:
+        from cubed.core.ops import blockwise
+
+        # A task may take this much beside its operands and its result.
+        return blockwise(function, axes, *arrays, extra_projected_mem=_TEMPORARY_BYTES, **options)

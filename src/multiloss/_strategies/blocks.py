@@ -6,7 +6,7 @@ cache. The arrays have to support basic indexing and assignment.
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
@@ -73,13 +73,27 @@ def blockwise_sums(
     zeros = partial(xp.zeros, shape, dtype=dtype, device=device)
     first = tuple(zeros() for term in loss.terms if term.is_summed)
     sums = Sums(first, zeros() if part.is_mean else None)
+    of_blocks = []
     for index, block, terms, items, _ in _blocks(ops, part, operands, unit, limit):
         sums_of_block = sums_of(ops, block, terms, items)
         if axes is None:
-            sums += sums_of_block
+            of_blocks.append(sums_of_block)
         else:
             sums.add_at(_along(index, shape), sums_of_block)
+    if axes is None:
+        sums = _added_up(xp, sums, of_blocks)
     return sums._replace(weight=plan.reduced_size) if is_counted else sums, unit
+
+
+def _added_up(xp: Namespace, zeros: Sums, of_blocks: list[Sums]) -> Sums:
+    """Return the sums over blocks, added in pairs: one after another they lose a digit."""
+
+    def total(zero: Array, parts: Iterable[Any]) -> Array:
+        return xp.sum(xp.stack([zero + each for each in parts]), axis=0)
+
+    terms = zip(*[each.terms for each in of_blocks], strict=True)
+    weight = None if zeros.weight is None else total(zeros.weight, [s.weight for s in of_blocks])
+    return Sums(tuple(map(total, zeros.terms, terms)), weight)
 
 
 def blockwise_gradient(
