@@ -11,6 +11,7 @@ NEEDS = "frameworks"
 FOLDER = Path(__file__).parent.parent.parent / "examples" / "frameworks"
 # What a line of the output has to be.
 PRINTED = {
+    "export_onnx": r"batch of 5: (\d\.\d{6}) by the graph, \1 here",
     "labels_transformers": r"step 40: loss 0\.\d+",
     "masks_keras": r"loaded with the loss huber\(delta=0\.5\)",
     "outliers_boosting": r"cauchy\(scale=0\.5\) +0\.[012]\d+ +0\.[012]\d+",

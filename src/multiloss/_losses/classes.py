@@ -64,7 +64,7 @@ def with_label(xp: Namespace, array: Array, label: Array, value: Array | float) 
 def _indices(xp: Namespace, array: Array) -> Array:
     """Return the indices of the classes."""
     own = getattr(xp, "indices_of_last_axis", None)
-    return xp.arange(array.shape[-1]) if own is None else own(array)
+    return xp.arange(0, array.shape[-1]) if own is None else own(array)
 
 
 def distribution(xp: Namespace, prediction: Array, target: Array) -> Array:

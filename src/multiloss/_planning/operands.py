@@ -232,7 +232,7 @@ def _from_host(engine: Engine, value: Any, dtype: DType, like: Array) -> Array:
     if isinstance(value, np.ndarray):
         # Converted while still in NumPy, which reads every dtype, byte order and stride. A copy,
         # since the caller may write to the original before the gradient is asked for.
-        names = [name for name in _HOST_DTYPES if getattr(engine.xp, name) == dtype]
+        names = [name for name in _HOST_DTYPES if getattr(engine.xp, name, None) == dtype]
         value = without_warnings(value.astype, names[0] if names else value.dtype, order="C")
     return engine.from_host(value, dtype, like)
 
