@@ -1,4 +1,4 @@
-"""A call of every loss, for what is held against the same call of whole arrays."""
+"""One call of every loss, to compare chunks, shards and parts with whole arrays."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -34,7 +34,7 @@ def _call(function: Any, prediction: Any, target: Any, *, is_vector: bool = Fals
     return Call(function, prediction, target, by_item)
 
 
-# What is no mean of elements.
+# Losses that stand in neither table.
 _OTHERS = {
     "wmape": _call(ml.wmape, *LOSSES["mse"].operands()),
     "tversky": _call(
@@ -42,7 +42,7 @@ _OTHERS = {
     ),
     "dice": _call(ml.dice, class_losses.SCORES, class_losses.BITS),
 }
-MERGING: dict[str, Call] = {
+MERGEABLE: dict[str, Call] = {
     **{name: _call(row.function, *row.operands()) for name, row in LOSSES.items()},
     **{
         name: _call(row.function, *row.operands(), is_vector=row.is_vector)
@@ -51,12 +51,14 @@ MERGING: dict[str, Call] = {
     **_OTHERS,
 }
 CALLS: dict[str, Call] = {
-    **MERGING,
+    **MERGEABLE,
     "cosine_distance": _call(partial(ml.cosine_distance, axis=None), *LOSSES["mse"].operands()),
 }
 
+# What takes another pass over chunks, to find a unit or the lengths.
+IN_MORE_PASSES = {"minkowski", "minkowski-1", "cosine_distance"}
 _ULPS = 4
-# Differences of what is larger.
+# Differences of larger numbers, which lose digits.
 _ULPS_OF = {"cosine_distance": 8, "jensen_shannon-labels": 8, "poisson_nll-rate-eps": 8}
 
 

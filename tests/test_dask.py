@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import multiloss as ml
-from calls import CALLS, assert_close
+from calls import CALLS, IN_MORE_PASSES, assert_close
 
 NEEDS = "engines"
 
@@ -85,8 +85,6 @@ class Counted:
 CHUNKS = 16
 # Dask adds up two chunks or more in a task; then come operators of few numbers.
 MERGING_TASKS = CHUNKS - 1 + 16
-# Another pass finds the unit, or the lengths.
-IN_MORE_PASSES = {"minkowski", "minkowski-1", "cosine_distance"}
 
 
 @pytest.mark.parametrize("name", CALLS)

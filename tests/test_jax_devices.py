@@ -11,18 +11,19 @@ import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import multiloss as ml
-from calls import CALLS, MERGING, Call, assert_close
+from calls import CALLS, MERGEABLE, Call, assert_close
 from engines import enable_x64
 
 NEEDS = "newest"
 
 # JAX has no types for these.
-anything: Any = jax
+untyped_jax: Any = jax
 ROWS: Any = PartitionSpec("rows")  # type: ignore[no-untyped-call]
 WHOLE: Any = PartitionSpec()  # type: ignore[no-untyped-call]
 
 DEVICES = 8
-# Of each kind: a mean, a norm, a ratio, one with a parameter, one of vectors. All are exhaustive.
+# Of each kind: a mean, a norm, a ratio, one with a parameter, one of vectors. All of them run under
+# the mark exhaustive.
 FEW = ("mse", "rmse", "wmape", "huber", "cross_entropy-labels")
 # What would bring the elements of one device to another.
 MOVES = ("all-gather", "all-to-all", "collective-permute")
@@ -70,11 +71,11 @@ def explicit_axes(names: Iterable[str]) -> None:
 
 def parts_of_shards(names: Iterable[str]) -> None:
     shards = mesh()
-    names = [each for each in names if each in MERGING]
+    names = [each for each in names if each in MERGEABLE]
     for name, (loss, prediction, target, _) in cases(names):
 
         def of_a_shard(y: Any, t: Any, loss: Any = loss) -> Any:
-            return anything.lax.psum(ml.partial(loss, y, t), "rows").result()
+            return untyped_jax.lax.psum(ml.partial(loss, y, t), "rows").result()
 
         mapped = jax.shard_map(of_a_shard, mesh=shards, in_specs=(ROWS, ROWS), out_specs=WHOLE)
         alone = ml.value_and_grad(loss)(jnp.asarray(prediction), jnp.asarray(target))
@@ -84,24 +85,24 @@ def parts_of_shards(names: Iterable[str]) -> None:
 
 
 def of_two_processes(names: Iterable[str], rank: int, address: str) -> None:
-    anything.config.update("jax_cpu_collectives_implementation", "gloo")
+    untyped_jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.distributed.initialize(address, num_processes=2, process_id=rank)
     rows = NamedSharding(mesh(), ROWS)
     assert jax.process_count() == 2
     for name, (loss, prediction, target, _) in cases(names):
         alone = ml.value_and_grad(loss)(prediction, target)
         half = slice(0, 4) if rank == 0 else slice(4, 8)
-        of_process = anything.make_array_from_process_local_data
+        of_process = untyped_jax.make_array_from_process_local_data
         spread = [of_process(rows, each[half]) for each in (prediction, target)]
         value, gradient = jax.jit(ml.value_and_grad(loss))(*spread)
         assert_close(value, alone[0], name)
         for shard in gradient.addressable_shards:
             assert_close(shard.data, alone[1], name, shard.index)
-    anything.distributed.shutdown()
+    untyped_jax.distributed.shutdown()
 
 
 def on_devices(count: int, function: Callable[..., None], *arguments: Any) -> None:
-    anything.config.update("jax_num_cpu_devices", count)
+    untyped_jax.config.update("jax_num_cpu_devices", count)
     with enable_x64(wanted=True):
         function(*arguments)
 

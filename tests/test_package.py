@@ -17,7 +17,7 @@ from build import difference
 from multiloss._registry import losses
 
 SOURCE = Path(ml.__file__).parent
-ENGINE_NAMES = re.compile(r"numpy|torch|jax|dask|cupy|\bnp\b|\bjnp\b", re.IGNORECASE)
+ENGINE_NAMES = re.compile(r"numpy|torch|jax|cubed|dask|cupy|\bnp\b|\bjnp\b", re.IGNORECASE)
 
 
 def loaded_by(statement: str) -> set[str]:

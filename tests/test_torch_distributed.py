@@ -14,7 +14,7 @@ from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tenso
 from torch.distributed.tensor.debug import CommDebugMode
 
 import multiloss as ml
-from calls import CALLS, MERGING
+from calls import CALLS, MERGEABLE
 
 NEEDS = "newest"
 
@@ -49,7 +49,7 @@ def all_reduced(part: ml.Partial) -> ml.Partial:
 
 def uneven_batches(rank: int) -> None:
     rows = slice(0, 1) if rank == 0 else slice(1, 4)
-    for name, call in MERGING.items():
+    for name, call in MERGEABLE.items():
         own = call.rows(rows)
         for names in ((), ("weight", "where")):
             part = ml.partial(
@@ -119,7 +119,7 @@ def a_tensor_of_one_process(_: int) -> None:
     # A list is the same in all processes.
     assert float(ml.mse(spread, [0.0, 1.0, 1.0, 1.0]).full_tensor()) == 0.25
     for operands in ((spread, torch.ones(4)), (torch.ones(4), spread)):
-        with pytest.raises(TypeError, match=r"is a DTensor and .* a tensor of one process; pass"):
+        with pytest.raises(TypeError, match=r"is a DTensor and .* a tensor of one process; pass "):
             ml.mse(*operands)
     with pytest.raises(TypeError, match="prediction is a DTensor and weight a tensor of one"):
         ml.mse(spread, 0.0, weight=torch.ones(4))

@@ -12,7 +12,7 @@ from multiloss._core.compensated import Compensated, added
 from multiloss._core.loss import Loss as Definition
 from multiloss._core.sizes import is_middle
 from multiloss._core.sums import Sums
-from multiloss._engines import NUMPY, Engine, engine_of
+from multiloss._engines import Engine, engine_of
 from multiloss._planning.operands import checked_parameter
 from multiloss._planning.options import (
     REQUIRED,
@@ -23,20 +23,18 @@ from multiloss._planning.options import (
     no_such_option,
 )
 from multiloss._typing import OPTION_NAMES, Array, Operand
-from multiloss._value import Loss, Summand, frozen, get
+from multiloss._value import Loss, Summand, get
 
 __all__ = ["Partial", "partial"]
 
-# What the sums are called with; the rest is for the result.
-_OF_SUMS = ("axis", "keepdims", "weight", "where", "broadcast")
-# Those of the items of a part, which the merged sums have not.
-_OF_ITEMS = ("weight", "where", "broadcast")
+_PART_OPTIONS = ("weight", "where", "broadcast")  # of a part; merged sums have none
+_SUM_OPTIONS = ("axis", "keepdims", *_PART_OPTIONS)  # the others are for the result
 
 
 class Partial:
     """The sums of a loss over a part of the data; made by :func:`partial`.
 
-    Those of the same loss are added by ``+`` and ``sum()``, in any order, without loss of digits.
+    Partials of one loss add up by ``+`` and ``sum()``, in any order, in twice the precision.
     :meth:`result` is the loss over all. It pickles, and is a pytree of JAX whose leaves add up:
     ``jax.lax.psum`` merges it between devices, and rounds once for each.
 
@@ -69,8 +67,7 @@ class Partial:
         """Return the loss over all that was added up, as the loss itself returns it."""
         engine = _engine_of(self.arrays)
         value = engine.without_warnings(_combined, engine, self.loss, _pairs(self.arrays))
-        # where() gives 0-d arrays; NumPy's results are scalars.
-        return cast(Array, value[()] if engine is NUMPY else value)
+        return cast(Array, engine.as_result(value))
 
     def to_dict(self) -> dict[str, Any]:
         """Return a dictionary for JSON, which :meth:`from_dict` reads.
@@ -80,31 +77,40 @@ class Partial:
         first = self.arrays[0]
         return {
             "loss": self.loss.to_dict(),
-            "dtype": str(first.dtype).rpartition(".")[2],
+            "dtype": str(first.dtype).rpartition(".")[2],  # PyTorch writes torch.float32
             "shape": list(first.shape),
-            "arrays": [_numbers(each) for each in self.arrays],
+            "arrays": [_as_list(each) for each in self.arrays],
         }
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any], *, like: Any = None) -> "Partial":
         """Return the sums that :meth:`to_dict` described.
 
-        They are arrays of NumPy; with an array as ``like``, of its engine, and on its device.
-        Raises ValueError for what is no such dictionary.
+        Parameters
+        ----------
+        given : mapping
+            What :meth:`to_dict` returned.
+        like : array, optional
+            Whose engine and device the arrays get; NumPy's by default.
+
+        Raises
+        ------
+        ValueError
+            If this is no such dictionary.
         """
         try:
             loss, shape, dtype = get(given["loss"]), tuple(given["shape"]), np.dtype(given["dtype"])
             arrays = [np.asarray(each, dtype=dtype).reshape(shape)[()] for each in given["arrays"]]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"no dictionary of sums, as to_dict() returns it: {error}") from error
-        needed = 2 * sum(_count_of_sums(_of_sums(each)) for each in loss.terms)
+        needed = 2 * sum(_count_call_of_merged(_call_of_merged(each)) for each in loss.terms)
         if len(arrays) != needed:
             raise ValueError(f"the sums of {loss} are {needed} arrays, got {len(arrays)}")
         if like is not None:
             engine = engine_of("like", like)
             own = getattr(engine.xp, dtype.name)
             arrays = [engine.from_host(each, own, like) for each in arrays]
-        return _restored(loss, tuple(arrays))
+        return _registered(loss, tuple(arrays))
 
     def __add__(self, other: object) -> "Partial":
         if not isinstance(other, Partial):
@@ -132,7 +138,7 @@ class Partial:
         return f"Partial({self.loss})"
 
     def __reduce__(self) -> Any:
-        return _restored, (self.loss, self.arrays)
+        return _registered, (self.loss, self.arrays)
 
     def tree_flatten(self) -> tuple[tuple[Array, ...], Loss]:
         """Return the arrays, and what is fixed, as JAX asks for them."""
@@ -169,16 +175,18 @@ def partial(loss: Any, prediction: Operand, target: Operand, **options: Any) -> 
 
     Raises
     ------
-    ValueError, TypeError
-        As the loss itself; if ``reduction`` is "none"; if the loss of a part depends on the other
-        parts, as that of :func:`cosine_distance` does; and if ``empty``, or a parameter of a norm
-        or of an overlap, is an array.
+    ValueError
+        As the loss itself; and if ``reduction`` is "none".
+    TypeError
+        As the loss itself; if the loss of a part depends on the other parts, as that of
+        :func:`cosine_distance` does; and if ``empty``, or a parameter of a norm or of an overlap,
+        is an array.
 
     Notes
     -----
-    Each sum is a pair of a number and of what rounding lost, so that merging loses nothing. The
-    powers of :func:`minkowski` but for ``p=2`` are added up without a unit: one that overflows
-    makes the result infinite, where the loss of the whole would not be.
+    Each sum is a pair of a number and of what rounding lost, which is about twice the precision of
+    the dtype. The powers of :func:`minkowski` other than ``p=2`` are added up without a unit: one
+    that overflows makes the result infinite, where the loss of the whole would not be.
 
     Examples
     --------
@@ -196,11 +204,10 @@ def partial(loss: Any, prediction: Operand, target: Operand, **options: Any) -> 
     fixed = {
         name: each
         for name, each in options.items()
-        if name not in _OF_ITEMS and (isinstance(each, np.generic) or not hasattr(each, "shape"))
+        if name not in _PART_OPTIONS and not _is_array(each)
     }
     arrays = _flat(pairs)
-    _engine_of(arrays).register_container(Partial)
-    return Partial(get(value, **{name: frozen(name, each) for name, each in fixed.items()}), arrays)
+    return _registered(get(value, **fixed), arrays)
 
 
 class _Call(NamedTuple):
@@ -231,22 +238,26 @@ def _call_of(summand: Summand, options: Mapping[str, Any]) -> _Call:
         raise ValueError("reduction='none' has no sums; pass reduction='mean' or 'sum'")
     if sums.takes_parameters:
         parameters = tuple(
-            _number(spec.name, checked_parameter(spec, each))
+            _as_number(spec.name, checked_parameter(spec, each))
             for spec, each in zip(definition.parameters, parameters, strict=True)
         )
     empty = None
     if "empty" in chosen:
-        empty = _number("empty", checked_empty(definition, chosen["empty"]))
-    passed = {name: chosen[name] for name in _OF_SUMS if name in chosen}
+        empty = _as_number("empty", checked_empty(definition, chosen["empty"]))
+    passed = {name: chosen[name] for name in _SUM_OPTIONS if name in chosen}
     if definition.is_vector:
         passed["class_axis"] = chosen.get("class_axis", keywords["class_axis"])
     return _Call(factor, definition, sums, parameters, reduction == "mean", empty, passed)
 
 
-def _number(name: str, value: Any) -> Any:
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "shape") and not isinstance(value, np.generic)
+
+
+def _as_number(name: str, value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
-    if hasattr(value, "shape"):
+    if _is_array(value):
         raise TypeError(f"{name} is an array, and sums of parts need it as a number")
     return value
 
@@ -254,17 +265,16 @@ def _number(name: str, value: Any) -> Any:
 def _sums(call: _Call, prediction: Any, target: Any) -> Iterator[Compensated]:
     """Yield the sums of a loss; for a mean, what it divides by comes last."""
     parameters, options = call.parameters, call.options
-    total: Any = None
-    for total in _totals(call, prediction, target):
-        yield _exactly(total)
+    totals = [*_totals(call, prediction, target)]
+    yield from map(_exactly, totals)
     if not call.is_mean:
         return
-    count = _count(call, prediction, total.shape)
+    count = _count(call, prediction, totals[0].shape)
     if count is None:
         divisor: Any = evaluate(call.additive.divisor, prediction, target, *parameters, **options)
         yield _exactly(divisor)
     else:
-        yield _count_like(total, count)
+        yield _count_like(totals[0], count)
 
 
 def _totals(call: _Call, prediction: Any, target: Any) -> Iterator[Array]:
@@ -274,7 +284,7 @@ def _totals(call: _Call, prediction: Any, target: Any) -> Iterator[Array]:
     if powers is not None:
         total: Any = evaluate(powers, prediction, target, *parameters, **options)
         engine = engine_of("the sum", total)
-        if is_middle(engine.xp, total, engine.numbers(total), parameters):
+        if is_middle(engine.xp, total.dtype, engine.known_values(total), parameters):
             zero = engine.xp.zeros_like(total)
             yield from (zero, total, zero)
             return
@@ -284,14 +294,14 @@ def _totals(call: _Call, prediction: Any, target: Any) -> Iterator[Array]:
 
 
 def _count(call: _Call, prediction: Any, kept: Any) -> int | None:
-    """Return how many items are added up to one; None if that takes another sum.
+    """Return how many items each sum adds up; None where only a sum of ones can tell.
 
     A sum of ones is no count beyond 2²⁴ in single precision, and takes a pass.
     """
     shape: Any = getattr(prediction, "shape", (None,))
     if (
         call.definition.divisor is not None
-        or any(call.options.get(name) is not None for name in _OF_ITEMS)
+        or any(call.options.get(name) is not None for name in _PART_OPTIONS)
         or not all(isinstance(size, int) for size in (*shape, *kept))
         or 0 in kept
     ):
@@ -310,23 +320,23 @@ def _exactly(array: Array) -> Compensated:
 def _count_like(array: Array, count: int) -> Compensated:
     """Return a count in the dtype of a sum, which may not hold all of its digits."""
     engine = engine_of("the sum", array)
-    is_single = engine.float_bits(array.dtype) < np.finfo(float).bits
+    is_single = engine.float_bits(array.dtype) < 64  # noqa: PLR2004  bits of double precision
     rounded = float(np.float32(count)) if is_single else float(count)
     full_like = engine.xp.full_like
     return Compensated(full_like(array, rounded), full_like(array, float(count - int(rounded))))
 
 
-def _of_sums(summand: Summand) -> _Call:
-    """Return the call of which a loss has the sums.
+def _call_of_merged(summand: Summand) -> _Call:
+    """Return the call behind merged sums.
 
-    Parameters that are arrays are not known any more, and have no part in what is left to do.
+    Parameters that were arrays are lost, and what combines the sums does not need them.
     """
     keywords, given = keywords_of(summand.function) or {}, dict(summand.options)
     required = [name for name, each in keywords.items() if each is REQUIRED]
     return _call_of(summand, {name: given.get(name, 1.0) for name in required})
 
 
-def _count_of_sums(call: _Call) -> int:
+def _count_call_of_merged(call: _Call) -> int:
     return len(call.additive.sums) + call.is_mean
 
 
@@ -335,7 +345,7 @@ def _combined(engine: Engine, loss: Loss, pairs: list[Compensated]) -> Any:
     result: Any = None
     totals = iter([each.rounded + each.correction for each in pairs])
     for summand in loss.terms:
-        call = _of_sums(summand)
+        call = _call_of_merged(summand)
         terms = tuple([next(totals) for _ in call.additive.sums])
         sums = Sums(terms, next(totals) if call.is_mean else None)
         parameters = call.parameters if call.additive.takes_parameters else ()
@@ -365,12 +375,12 @@ def _engine_of(arrays: tuple[Array, ...]) -> Engine:
     return engines.pop()
 
 
-def _restored(loss: Loss, arrays: tuple[Array, ...]) -> Partial:
-    """Return sums that were pickled, perhaps in another process, which the engine has to know."""
-    _engine_of(arrays).register_container(Partial)
+def _registered(loss: Loss, arrays: tuple[Array, ...]) -> Partial:
+    """Return sums that the engine knows, whose arrays may come from another process."""
+    _engine_of(arrays).register_pytree(Partial)
     return Partial(loss, arrays)
 
 
-def _numbers(array: Array) -> Any:
+def _as_list(array: Array) -> Any:
     # PyTorch's tolist() takes what requires a gradient, too; Dask has none.
     return array.tolist() if hasattr(array, "tolist") else np.asarray(array).tolist()

@@ -22,8 +22,8 @@ class Additive(NamedTuple):
 
     sums: tuple[Loss, ...]
     divisor: Loss  # what items count in a mean
-    combine: Callable[..., Array]  # takes what the value of a combination takes
-    takes_parameters: bool  # whether that depends on the parameters of the loss
+    combine: Callable[..., Array]  # called as the value of a combination
+    takes_parameters: bool  # whether combine reads the parameters of the loss
     # Of a norm, whose sums are by size: all powers in one sum, for where that is in range.
     powers: Loss | None = None
 
@@ -62,6 +62,7 @@ def _additive(loss: Loss) -> Additive:
 
 
 def _sum(loss: Loss, term: Term, scale: float) -> Loss:
+    # A kernel gives the sum of the first term alone.
     is_whole = term is loss.terms[0] and loss.combination in {MEAN, ROOT}
     return replace(
         loss,
@@ -77,7 +78,7 @@ def _sum(loss: Loss, term: Term, scale: float) -> Loss:
 
 
 def _one(xp: Namespace, prediction: Array, target: Array, *_: Parameter) -> Array:
-    both = prediction + target
+    both = prediction + target  # which may broadcast
     return xp.ones_like(xp.real(both) if xp.isdtype(both.dtype, "complex floating") else both)
 
 

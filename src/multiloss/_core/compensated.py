@@ -13,12 +13,12 @@ class Compensated(NamedTuple):
 
 
 def added(xp: Namespace, one: Compensated, other: Compensated) -> Compensated:
-    """Return the sum of two, without losing a digit of either (Knuth, 1969)."""
+    """Return the sum of two, in about twice the precision (TwoSum; Knuth, 1969)."""
     rounded = one.rounded + other.rounded
     rest = rounded - one.rounded
     missing = (one.rounded - (rounded - rest)) + (other.rounded - rest)
     correction = _if_finite(xp, rounded, one.correction + other.correction + missing)
-    # Moved into the sum as soon as it is large enough.
+    # Moved into the sum as far as that holds it (FastTwoSum; Dekker, 1971).
     result = rounded + correction
     return Compensated(result, _if_finite(xp, result, correction - (result - rounded)))
 

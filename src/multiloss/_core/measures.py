@@ -51,7 +51,8 @@ _SQUARE = square(_held_residual)
 def _unit(xp: Namespace, plan: "Plan", items: "Items") -> Array:
     """Return a number of about the size of the largest residual, by which it can be divided."""
     residual = _residual(xp, plan.loss.terms[0], items)
-    # A constant, so that nothing differentiates the maximum: of a DTensor that gives NaN.
+    # A constant, so that nothing differentiates the maximum: of a DTensor that gives NaN, of which
+    # there is no issue upstream yet.
     largest = without_derivative(xp, _largest(xp, residual, items.weight, plan))
     unit = _power_of_two_above(xp, largest)
     if is_two(exponent_of(items.parameters)):

@@ -61,6 +61,11 @@ def arrays_of(plan: Plan) -> tuple[Metadata, ...]:
     return tuple([each for each in given if each is not None])
 
 
+def divides_by_count(plan: Plan) -> bool:
+    """Tell whether a mean divides by the number of items, which takes no sum."""
+    return plan.is_mean and plan.weight is plan.where is None and plan.loss.divisor is None
+
+
 class Operands(NamedTuple):
     """Arrays of one engine whose shapes fit; their dtypes may differ."""
 

@@ -33,10 +33,10 @@ def square_of_size(
     components = [xp.real(residual), xp.imag(residual)] if is_complex else [residual]
     sizes = [xp.abs(each) for each in components]
     largest = xp.maximum(*sizes) if is_complex else sizes[0]
-    exponent = _largest_exponent(xp, largest.dtype)
-    is_small = (largest > 0) & (largest < 2.0 ** -(15 * exponent // 32))
-    is_large = largest > 2.0 ** (3 * exponent // 8)
-    small_factor, large_factor = _factors(exponent)
+    reach = _range_exponent(xp, largest.dtype)
+    is_small = (largest > 0) & (largest < 2.0 ** -(15 * reach // 32))
+    is_large = largest > 2.0 ** (3 * reach // 8)
+    small_factor, large_factor = _factors(reach)
     chosen, scale = {
         "small": (is_small, small_factor),
         "middle": (~(is_small | is_large), 1.0),  # and what is not a number
@@ -49,29 +49,27 @@ def square_of_size(
     return squares[0] + squares[1] if is_complex else squares[0]
 
 
-def is_middle(
-    xp: Namespace, powers: Array, numbers: Any, parameters: tuple[Parameter, ...]
-) -> bool:
+def is_middle(xp: Namespace, dtype: DType, values: Any, parameters: tuple[Parameter, ...]) -> bool:
     """Tell whether sums of powers, as they are, may be those of the middle size.
 
-    The numbers are those of the sums, or None where nobody knows them yet.
+    The values are None where they are not known yet.
     """
     if not is_two(exponent_of(parameters)):
         return True
-    if numbers is None:
+    if values is None:
         return False
-    low, high = safe_range(xp, powers.dtype, 2.0)
-    return bool(((numbers > low * low) & (numbers < high * high)).all())
+    low, high = safe_range(xp, dtype, 2.0)
+    return bool(((values > low * low) & (values < high * high)).all())
 
 
-def _largest_exponent(xp: Namespace, dtype: DType) -> int:
+def _range_exponent(xp: Namespace, dtype: DType) -> int:
     """Return the power of two up to which a dtype reaches."""
     return math.frexp(float(xp.finfo(dtype).max))[1]
 
 
-def _factors(exponent: int) -> tuple[float, float]:
+def _factors(reach: int) -> tuple[float, float]:
     """Return what small and large residuals are multiplied with."""
-    return 2.0 ** (19 * exponent // 32), 2.0 ** -(5 * exponent // 8)
+    return 2.0 ** (19 * reach // 32), 2.0 ** -(5 * reach // 8)
 
 
 # root = √(large + f² middle) / f   where some are large: small ones are below a digit then
@@ -90,7 +88,7 @@ def root_of_sizes(
 
     if not is_two(exponent_of(parameters)):
         return root(middle)
-    small_factor, large_factor = _factors(_largest_exponent(xp, middle.dtype))
+    small_factor, large_factor = _factors(_range_exponent(xp, middle.dtype))
     # Weights may be negative, and what is not a number is not 0.
     is_large = large != 0
     is_small = (middle == 0) & (small != 0) & ~is_large

@@ -34,9 +34,10 @@ def _jax() -> Engine:
     return ENGINE
 
 
-# The engines with a module here: the package and class of their arrays, and the engine.
+# Imported when the first of their arrays arrives: their package and class, and the engine.
 _TUNED_ENGINES = (("torch", "Tensor", _torch), ("jax", "Array", _jax))
 
+# Whose modules import the library when they run, and not before.
 _LAZY_ENGINES = {"cubed": CubedEngine, "dask": DaskEngine}
 
 # The libraries of sparse arrays, which share no base class.

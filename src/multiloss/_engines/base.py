@@ -86,7 +86,7 @@ class Engine:
         """Raise TypeError if this array is of a sort that the formulas would misread."""
 
     def check_together(self, arrays: Mapping[str, Any]) -> None:
-        """Raise TypeError if operands, by their roles, are of sorts that do not meet."""
+        """Raise TypeError if operands, by their roles, are of sorts that cannot be mixed."""
 
     def device_of(self, array: Array) -> Any:
         """Return the device of an array, or None if the engine moves arrays by itself."""
@@ -133,15 +133,19 @@ class Engine:
             array = self.xp.astype(array, dtype)
         return self.xp.where(holds(array), array, self.xp.nan)
 
+    def as_result(self, value: Array) -> Array:
+        """Return a result as the engine's functions return theirs."""
+        return value
+
     def without_warnings(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function of arrays without the engine's warnings."""
         return function(*args)
 
-    def numbers(self, array: Array) -> Any:  # noqa: ARG002  not known here
+    def known_values(self, array: Array) -> Any:  # noqa: ARG002  not known here
         """Return an array as one of NumPy; None if that would wait, or nothing is computed yet."""
         return None
 
-    def register_container(self, container: type) -> None:
+    def register_pytree(self, container: type) -> None:
         """Let the engine's transformations look into a class that holds arrays.
 
         It has ``tree_flatten()`` and ``tree_unflatten()``.

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from multiloss._core.additive import additive, is_additive
-from multiloss._core.plan import Operands, Plan
+from multiloss._core.plan import Operands, Plan, divides_by_count
 from multiloss._core.records import replaced
 from multiloss._core.sums import Sums, count
 from multiloss._engines.base import Strategy
@@ -24,7 +24,7 @@ _CLASSES, _SUMS = -1, -2
 
 
 class ChunkedEngine(GenericEngine):
-    """Computes what a loss adds up in one task for each chunk, and the rest of few numbers."""
+    """One task adds up each chunk; what follows computes with few numbers."""
 
     def __init__(self, namespace: Namespace) -> None:
         super().__init__(namespace)
@@ -44,21 +44,17 @@ def _suits(plan: Plan) -> bool:
         and is_additive(loss)
         # A norm with a parameter has other powers than squares, of which there are no sizes.
         and not (loss.measure and loss.parameters)
-        # What a caller's function returns is checked when it is called.
+        # A mistake in a caller's function shows at the call, not in a worker.
         and not loss.is_custom
     )
 
 
 def _value_of_chunks(plan: Plan, operands: Operands) -> Any:
     loss, engine, given = plan.loss, plan.engine, additive(plan.loss)
-    terms = loss.terms
-    if loss.measure is not None:
-        terms = tuple([each.terms[0] for each in given.sums])
+    terms = tuple([each.terms[0] for each in given.sums])
     items = tuple(range(len(plan.shape)))
     axes = items if plan.axes is None else plan.axes
-    has_weight, has_where = operands.weight is not None, operands.where is not None
-    is_counted = not (has_weight or has_where or loss.divisor or plan.reduced_size is None)
-    has_total = plan.is_mean and not is_counted
+    has_total = plan.is_mean and not (divides_by_count(plan) and plan.reduced_size is not None)
     of_chunk = replaced(
         plan,
         engine=None,
@@ -70,9 +66,10 @@ def _value_of_chunks(plan: Plan, operands: Operands) -> Any:
         is_mean=has_total,
     )
     parameters = tuple([each if isinstance(each, float) else None for each in operands.parameters])
+    # The axis of the classes stays, with size 1: of one that the result has not, a task gets lists.
     classes = () if plan.class_axis is None else (_CLASSES,)
     sums = engine.blockwise(
-        _SumsOfChunk(of_chunk, parameters, has_weight=has_weight, has_where=has_where),
+        _SumsOfChunk(of_chunk, parameters),
         (_SUMS, *items, *classes),
         *_with_axes(plan, operands),
         new_axes={_SUMS: len(terms) + has_total},
@@ -86,7 +83,9 @@ def _value_of_chunks(plan: Plan, operands: Operands) -> Any:
     if classes and plan.keepdims:
         sums = engine.xp.squeeze(sums, axis=-1)
     of_terms = tuple([sums[each, ...] for each in range(len(terms))])
-    total = sums[len(terms), ...] if has_total else plan.reduced_size if plan.is_mean else None
+    total: Any = plan.reduced_size if plan.is_mean else None
+    if has_total:
+        total = sums[len(terms), ...]
     found = Sums(of_terms, total)
     value = given.combine(engine.xp, found, operands.empty, operands.parameters, None)
     return in_dtype(engine.xp, value, plan.real_dtype)
@@ -115,8 +114,6 @@ class _SumsOfChunk(NamedTuple):
 
     plan: Plan
     parameters: tuple[float | None, ...]  # None for one that is an array
-    has_weight: bool
-    has_where: bool
 
     def __call__(self, *chunks: Any) -> Any:
         """Return the sums of a chunk along a new first axis; axes that are reduced have size 1."""
@@ -124,29 +121,26 @@ class _SumsOfChunk(NamedTuple):
 
     def _sums(self, chunks: Any) -> Any:
         prediction, target = next(chunks), next(chunks)
-        weight = next(chunks) if self.has_weight else None
-        where = next(chunks) if self.has_where else None
+        weight = next(chunks) if self.plan.weight is not None else None
+        where = next(chunks) if self.plan.where is not None else None
         parameters = tuple([next(chunks) if each is None else each for each in self.parameters])
         operands = Operands(prediction, target, weight, where, parameters, None)
+        from array_api_compat import array_namespace
+
         plan = _plan_of_chunk(self.plan, operands)
         if isinstance(prediction, np.ndarray) and 0 not in plan.full_shape:
             ops: Arithmetic = BY_BITS
             limit = _BLOCK_BYTES // prediction.itemsize
             sums, _ = blockwise_sums(ops, plan, operands, limit=limit)
         else:
-            ops = Arithmetic(_namespace_of(prediction))
+            ops = Arithmetic(array_namespace(prediction))
             sums = sums_of(ops, plan, plan.loss.terms, ops.select(plan, operands))
         xp = ops.xp
+        # A count is a number, and weights may have fewer axes than the terms.
         zeros = xp.zeros_like(sums.terms[0], dtype=plan.real_dtype)
         all_sums = sums.terms if sums.weight is None else (*sums.terms, sums.weight)
         stacked = xp.stack([in_dtype(xp, each + zeros, plan.real_dtype) for each in all_sums])
         return stacked if plan.class_axis is None else stacked[..., None]
-
-
-def _namespace_of(array: Any) -> Namespace:
-    from array_api_compat import array_namespace
-
-    return array_namespace(array)
 
 
 def _plan_of_chunk(plan: Plan, operands: Operands) -> Plan:

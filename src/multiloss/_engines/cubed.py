@@ -19,7 +19,7 @@ class _Namespace:
         return getattr(self._namespace, name)
 
     def clip(self, array: Array, low: Any, high: Any) -> Array:
-        # With one bound it calls that of NumPy, which needs both.
+        # With one bound it calls that of NumPy, which needs both. No issue upstream yet.
         low, high = -self.inf if low is None else low, self.inf if high is None else high
         return self._namespace.clip(array, low, high)
 
@@ -29,7 +29,7 @@ class _Namespace:
 
 
 class CubedEngine(ChunkedEngine):
-    """Runs a loss by plain operators, with the specification of the operands."""
+    """Gives each array that it makes the specification of the operands."""
 
     def __init__(self, namespace: Namespace) -> None:
         super().__init__(_Namespace(namespace))

@@ -124,15 +124,15 @@ class JAXEngine(Engine):
         # isdtype() raises for the extended dtypes, such as those of random keys.
         return None if jnp.issubdtype(dtype, jax.dtypes.extended) else super().kind(dtype)
 
-    def register_container(self, container: type) -> None:
-        _register_container(container)
+    def register_pytree(self, container: type) -> None:
+        _register_pytree(container)
 
     def with_slope(self, loss: Loss) -> Loss:
         return loss if loss.terms[0].slope else _differentiated(loss)
 
 
 @lru_cache
-def _register_container(container: Any) -> None:
+def _register_pytree(container: Any) -> None:
     jax.tree_util.register_pytree_node_class(container)
 
 

@@ -108,13 +108,17 @@ class NumPyEngine(Engine):
 
     def run(self, plan: Plan, operands: Operands) -> Any:
         result = NO_WARNINGS.copy().run(plan.strategy.run, plan, operands)
-        # where() gives 0-d arrays; NumPy's results are scalars.
+        # As as_result() does, without a call of it.
         return (result[0][()], result[1][()]) if plan.with_gradient else result[()]
+
+    def as_result(self, value: Array) -> Array:
+        # where() gives 0-d arrays; NumPy's results are scalars.
+        return value[()]
 
     def without_warnings(self, function: Callable[..., Any], *args: Any) -> Any:
         return without_warnings(function, *args)
 
-    def numbers(self, array: Array) -> Any:
+    def known_values(self, array: Array) -> Any:
         return array
 
     def check(self, role: str, array: Array) -> None:

@@ -272,7 +272,7 @@ class TorchEngine(Engine):
             is_plain=is_plain,
         )
 
-    def numbers(self, array: Array) -> Any:
+    def known_values(self, array: Array) -> Any:
         is_there = self.metadata(array).is_plain and array.device.type == "cpu"
         return array.detach().numpy() if is_there else None
 

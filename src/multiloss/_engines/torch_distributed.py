@@ -22,12 +22,12 @@ def replicated(tensor: torch.Tensor, like: Any) -> torch.Tensor:
 
 def check_distribution(operands: Mapping[str, Any]) -> None:
     """Raise TypeError if some operands are spread over processes, and others are not."""
-    # A number is the same in all processes.
-    tensors = {r: each for r, each in operands.items() if isinstance(each, torch.Tensor)}
+    tensors = {role: each for role, each in operands.items() if isinstance(each, torch.Tensor)}
     distributed = [role for role, each in tensors.items() if is_distributed(each)]
-    alone = [role for role, each in tensors.items() if each.ndim and not is_distributed(each)]
-    if distributed and alone:
+    # A 0-d tensor is a number, the same in all processes.
+    local = [role for role, each in tensors.items() if each.ndim and not is_distributed(each)]
+    if distributed and local:
         raise TypeError(
-            f"{distributed[0]} is a DTensor and {alone[0]} a tensor of one process; pass that to "
-            "distribute_tensor() first"
+            f"{distributed[0]} is a DTensor and {local[0]} a tensor of one process; pass "
+            f"{local[0]} to distribute_tensor() first"
         )

@@ -16,7 +16,7 @@ from multiloss._core.sums import as_dtype_of
 from multiloss._core.terms import Elementwise, Term
 from multiloss._losses.classes import checked_label, has_labels
 from multiloss._losses.options import SHARED_OPTIONS
-from multiloss._planning.options import REQUIRED, with_keywords
+from multiloss._planning.options import REQUIRED, remember_keywords
 from multiloss._planning.shapes import broadcast_shape, equal_shapes
 from multiloss._typing import OPTION_NAMES, Array, ArrayT, Namespace, Operand, Shape
 
@@ -118,7 +118,7 @@ class _CustomLoss:
         self._definition = value, slope, dict(bounds), is_vector
         self._defaults = defaults = _parameters_of(name, value)
         self.__signature__ = _signature(defaults, is_vector=is_vector)
-        with_keywords(self)
+        remember_keywords(self)
         names = tuple(defaults)
         checked = partial(_checked, name, names=names)
         if is_vector:
@@ -144,15 +144,11 @@ class _CustomLoss:
     def __repr__(self) -> str:
         return f"<loss {self.__qualname__}>"
 
-    # Of what it is made of, so that one that was pickled is the same loss.
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _CustomLoss):
-            return NotImplemented
-        (value, slope, *rest), (others_value, others_slope, *others_rest) = (
-            self._definition,
-            other._definition,
-        )
-        return value is others_value and slope is others_slope and rest == others_rest
+        """Compare what it is made of, so that one that was pickled is the same loss."""
+        if isinstance(other, _CustomLoss):
+            return self._definition == other._definition
+        return NotImplemented
 
     def __hash__(self) -> int:
         return hash(self.__qualname__)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any, get_args
 
-from multiloss._planning.options import NAN, with_keywords
+from multiloss._planning.options import NAN, remember_keywords
 from multiloss._typing import OPTION_NAMES, Options, P, R
 
 _DEFAULTS: dict[str, Any] = {
@@ -59,7 +59,7 @@ def with_options(loss: Callable[P, R]) -> Callable[P, R]:
     added = [each for each in SHARED_OPTIONS if each.name in names]
     function: Any = loss
     function.__signature__ = signature.replace(parameters=[*named, *added])
-    with_keywords(function)
+    remember_keywords(function)
     # Without docstrings, as Python runs with -OO, there is nothing to complete.
     text = "".join(_TEXTS[each.name] for each in added)
     function.__doc__ = re.sub(

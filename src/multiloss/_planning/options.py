@@ -70,7 +70,7 @@ def keywords_of(loss: Callable[..., Any]) -> dict[str, Any] | None:
     return _keywords_of(loss) if ready is None else ready
 
 
-def with_keywords(loss: Any) -> None:
+def remember_keywords(loss: Any) -> None:
     """Let keywords_of() find what the signature of a loss says."""
     loss._keywords = _keywords_of(loss)  # noqa: SLF001  of this function
 

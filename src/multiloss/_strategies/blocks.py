@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
-from multiloss._core.plan import Items, Operands, Plan
+from multiloss._core.plan import Items, Operands, Plan, divides_by_count
 from multiloss._core.sums import Axes, Factor, Sums
 from multiloss._core.terms import Term
 from multiloss._strategies.arithmetic import Arithmetic
@@ -59,7 +59,7 @@ def blockwise_sums(
     unit = _unit(ops, plan, operands, limit)
     if unit is UNSAFE:
         return Sums((), None), unit
-    is_counted = plan.is_mean and operands.weight is operands.where is None and loss.divisor is None
+    is_counted = divides_by_count(plan)
     keeps_axes = axes is not None
     part = plan._replace(
         keepdims=keeps_axes, keeps_axes=keeps_axes, is_mean=plan.is_mean and not is_counted
