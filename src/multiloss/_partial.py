@@ -1,7 +1,7 @@
 """The sums of a loss over a part of the data, which merge with those of other parts."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -198,9 +198,10 @@ def partial(loss: Any, prediction: Operand, target: Operand, **options: Any) -> 
     Partial(huber(delta=2.0))
     """
     value = get(loss)
-    pairs = [
-        pair for each in value.terms for pair in _sums(_call_of(each, options), prediction, target)
-    ]
+    pairs: list[Compensated] = []
+    # Loops, since old releases of Dynamo trace no generators.
+    for each in value.terms:
+        pairs.extend(_sums(_call_of(each, options), prediction, target))
     fixed = {
         name: each
         for name, each in options.items()
@@ -262,35 +263,31 @@ def _as_number(name: str, value: Any) -> Any:
     return value
 
 
-def _sums(call: _Call, prediction: Any, target: Any) -> Iterator[Compensated]:
-    """Yield the sums of a loss; for a mean, what it divides by comes last."""
-    parameters, options = call.parameters, call.options
-    totals = [*_totals(call, prediction, target)]
-    yield from map(_exactly, totals)
+def _sums(call: _Call, prediction: Any, target: Any) -> list[Compensated]:
+    """Return the sums of a loss; for a mean, what it divides by comes last."""
+    totals = _totals(call, prediction, target)
+    sums = [_exactly(each) for each in totals]
     if not call.is_mean:
-        return
+        return sums
     count = _count(call, prediction, totals[0].shape)
-    if count is None:
-        divisor: Any = evaluate(call.additive.divisor, prediction, target, *parameters, **options)
-        yield _exactly(divisor)
-    else:
-        yield _count_like(totals[0], count)
+    if count is not None:
+        return [*sums, _count_like(totals[0], count)]
+    divisor: Any = evaluate(
+        call.additive.divisor, prediction, target, *call.parameters, **call.options
+    )
+    return [*sums, _exactly(divisor)]
 
 
-def _totals(call: _Call, prediction: Any, target: Any) -> Iterator[Array]:
-    """Yield the sums of the terms."""
-    parameters, options = call.parameters, call.options
-    powers = call.additive.powers
-    if powers is not None:
-        total: Any = evaluate(powers, prediction, target, *parameters, **options)
+def _totals(call: _Call, prediction: Any, target: Any) -> list[Array]:
+    """Return the sums of the terms."""
+    given, parameters, options = call.additive, call.parameters, call.options
+    if given.powers is not None:
+        total: Any = evaluate(given.powers, prediction, target, *parameters, **options)
         engine = engine_of("the sum", total)
         if is_middle(engine.xp, total.dtype, engine.known_values(total), parameters):
             zero = engine.xp.zeros_like(total)
-            yield from (zero, total, zero)
-            return
-    for each in call.additive.sums:
-        total = evaluate(each, prediction, target, *parameters, **options)
-        yield total
+            return [zero, total, zero]
+    return [evaluate(each, prediction, target, *parameters, **options) for each in given.sums]
 
 
 def _count(call: _Call, prediction: Any, kept: Any) -> int | None:
@@ -368,11 +365,13 @@ def _flat(pairs: list[Compensated]) -> tuple[Array, ...]:
 
 
 def _engine_of(arrays: tuple[Array, ...]) -> Engine:
-    engines = {engine_of("the sum", each) for each in arrays}
-    if len(engines) > 1:
-        names = " and ".join(sorted(map(str, engines)))
-        raise TypeError(f"sums of {names} do not add up; merge those of one array library")
-    return engines.pop()
+    # A list, since old releases of Dynamo trace no set of engines.
+    engines = [engine_of("the sum", each) for each in arrays]
+    for each in engines:
+        if each is not engines[0]:
+            names = " and ".join(sorted([str(engines[0]), str(each)]))
+            raise TypeError(f"sums of {names} do not add up; merge those of one array library")
+    return engines[0]
 
 
 def _registered(loss: Loss, arrays: tuple[Array, ...]) -> Partial:

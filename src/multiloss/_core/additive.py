@@ -45,7 +45,7 @@ def _additive(loss: Loss) -> Additive:
     terms, combine, powers = loss.terms, loss.combination.value, None
     if loss.measure is LARGEST:
         powers = _sum(loss, loss.terms[0], loss.scale)
-        terms = tuple(Term(partial(square_of_size, loss.terms[0], size)) for size in SIZES)
+        terms = tuple([Term(partial(square_of_size, loss.terms[0], size)) for size in SIZES])
         combine = root_of_sizes
     elif not is_additive(loss):
         raise TypeError(
@@ -53,7 +53,7 @@ def _additive(loss: Loss) -> Additive:
             "up what it returns"
         )
     return Additive(
-        tuple(_sum(loss, each, loss.scale) for each in terms),
+        tuple([_sum(loss, each, loss.scale) for each in terms]),
         _sum(loss, loss.divisor or Term(_vector_one if loss.is_vector else _one), 1.0),
         combine,
         takes_parameters=loss.combination not in {MEAN, RATIO},
