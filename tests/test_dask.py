@@ -1,5 +1,6 @@
 """Dask: nothing is computed before it is asked for, and sizes may be unknown."""
 
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -145,6 +146,35 @@ def test_large_chunks_go_by_blocks() -> None:
     assert result.dtype == "float32"
     whole = np.mean((prediction.astype(float) - target) ** 2)
     assert abs(float(result.compute()) - whole) <= 2 * np.spacing(np.float32(whole))
+
+
+@pytest.mark.parametrize("loss", ["rmse", "0.5 * rmse + mae", "mse"])
+def test_extended_precision_in_chunks(loss: str) -> None:
+    prediction = np.arange(1, 13).astype("longdouble") / 3
+    chunked: Any = da.from_array(prediction, chunks=4)  # type: ignore[no-untyped-call]
+    whole = ml.get(loss)(prediction, 0.0)
+    np.testing.assert_allclose(ml.get(loss)(chunked, 0.0).compute(), whole, rtol=1e-18)
+
+
+def test_what_is_not_computed_yet_pickles() -> None:
+    value = ml.huber(array([0.5, 3.0]), array([1.0, 1.0]))
+    again = pickle.loads(pickle.dumps(value))  # noqa: S301  of our own making
+    assert again.compute() == value.compute()
+    part = ml.partial(ml.rmse, array([0.5, 3.0]), array([1.0, 1.0]))
+    assert float(pickle.loads(pickle.dumps(part)).result()) == float(part.result())  # noqa: S301  ditto
+
+
+def test_parts_along_an_axis_of_unknown_size() -> None:
+    prediction = array(np.arange(12.0).reshape(4, 3))
+    kept = prediction[prediction[:, 0] > 1]
+    part = ml.partial(ml.mse, kept, 1.0, axis=1)
+    expected = ml.mse(np.arange(3.0, 12.0).reshape(3, 3), 1.0, axis=1)
+    np.testing.assert_allclose((part + part).result().compute(), expected)
+
+
+def test_a_task_says_which_loss_it_is_of() -> None:
+    value = ml.huber(array([0.5, 3.0]), array([1.0, 1.0]))
+    assert any(str(name).startswith("multiloss-huber-") for name in value.__dask_graph__().layers)
 
 
 def test_masked_chunks_are_refused() -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+import class_losses
 import multiloss as ml
 from calls import CALLS, MERGEABLE, Call, assert_close
 from engines import enable_x64
@@ -67,6 +69,29 @@ def sharded(names: Iterable[str]) -> None:
 def explicit_axes(names: Iterable[str]) -> None:
     with jax.set_mesh(mesh(AxisType.Explicit)):
         check_each_loss(jax.sharding.get_mesh(), names)
+
+
+def explicit_classes(names: Iterable[str]) -> None:
+    kinds = (AxisType.Explicit,) * 2
+    with jax.set_mesh(jax.make_mesh((4, 2), ("rows", "classes"), axis_types=kinds)):
+        spec: Any = PartitionSpec("rows", "classes")  # type: ignore[no-untyped-call]
+        for name in names:
+            if not getattr(class_losses.LOSSES.get(name), "is_vector", False):
+                continue
+            loss, prediction, target, _ = CALLS[name].rows([0, 1, 2, 3] * 2)
+            # An even number of classes, of which the last has no share.
+            prediction = np.concatenate([prediction, prediction[:, :1]], axis=1)
+            if target.ndim > 1:
+                target = np.concatenate([target, 0 * target[:, :1]], axis=1)
+            if "class_weight" in getattr(loss, "keywords", {}):
+                continue
+            alone = ml.value_and_grad(loss)(jnp.asarray(prediction), jnp.asarray(target))
+            mesh = jax.sharding.get_mesh()
+            spread = jax.device_put(prediction, NamedSharding(mesh, spec))
+            place = NamedSharding(mesh, ROWS if target.ndim == 1 else spec)
+            value, gradient = ml.value_and_grad(loss)(spread, jax.device_put(target, place))
+            assert_close(value, alone[0], name)
+            assert_close(gradient, alone[1], name)
 
 
 def parts_of_shards(names: Iterable[str]) -> None:
@@ -128,7 +153,7 @@ few_or_all = pytest.mark.parametrize(
 
 
 @few_or_all
-@pytest.mark.parametrize("check", [sharded, explicit_axes, parts_of_shards])
+@pytest.mark.parametrize("check", [sharded, explicit_axes, explicit_classes, parts_of_shards])
 def test_eight_devices(check: Callable[..., None], names: Iterable[str]) -> None:
     run((DEVICES, check, names))
 

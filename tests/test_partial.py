@@ -122,6 +122,14 @@ def test_norms_at_the_ends_of_the_range(engine: Library) -> None:
         close(engine, (part + part).result(), size)
 
 
+@pytest.mark.parametrize("loss", ["mse", "rmse", "wmape", "0.5 * mse + rmse"])
+def test_no_array_stands_for_two_sums(engine: Library, loss: str) -> None:
+    # They may be added to in place.
+    prediction, target = LOSSES["mse"].operands()
+    part = ml.partial(loss, engine.array(prediction), engine.array(target), axis=0)
+    assert len({*map(id, part.arrays)}) == len(part.arrays)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("loss", ["mse", "rmse", "wmape", "huber"])
 def test_what_is_not_finite_shows(engine: Library, loss: str, value: float) -> None:
@@ -310,14 +318,20 @@ def test_text_keeps_the_shape_of_nothing() -> None:
     assert (again + part).result().shape == (0, 2)
 
 
+def array_as_text(**changes: Any) -> dict[str, Any]:
+    return {"dtype": "float64", "shape": [], "values": 1.0, **changes}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"loss": {"name": "mes"}}, "there is no loss 'mes'"),
-        ({"dtype": "float12"}, "float12"),
-        ({"shape": [2]}, "cannot reshape"),
-        ({"arrays": [1.0, 2.0]}, "the sums of mse are 4 arrays, got 2"),
-        ({"arrays": ["one"] * 4}, "could not convert"),
+        ({"loss": {"name": "cosine_distance"}}, "cosine_distance of a part depends"),
+        ({"arrays": [array_as_text(dtype="float12")] * 4}, "float12"),
+        ({"arrays": [array_as_text(dtype="object")] * 4}, "sums are floats, not object"),
+        ({"arrays": [array_as_text(shape=[2])] * 4}, "cannot reshape"),
+        ({"arrays": [array_as_text()] * 2}, "the sums of mse are 4 arrays, got 2"),
+        ({"arrays": [array_as_text(values="one")] * 4}, "could not convert"),
         ({"loss": {"name": "rmse"}}, "the sums of rmse are 8 arrays, got 4"),
     ],
     ids=str,
@@ -326,6 +340,41 @@ def test_text_that_is_none(changes: dict[str, Any], message: str) -> None:
     of_text = {**ml.partial(ml.mse, [1.0], [0.0]).to_dict(), **changes}
     with pytest.raises(ValueError, match=message):
         ml.Partial.from_dict(of_text)
+
+
+def test_text_of_sums_along_different_axes() -> None:
+    prediction = np.arange(6.0).reshape(2, 3)
+    part = ml.partial("mse(axis=0) + mae", prediction, np.zeros((2, 3)))
+    again = ml.Partial.from_dict(json.loads(json.dumps(part.to_dict())))
+    np.testing.assert_array_equal((again + part).result(), part.result())
+
+
+def test_a_parameter_for_each_item() -> None:
+    one = ml.partial(ml.huber, [1.0, 2.0], 0.0, delta=[1.0, 2.0])
+    two = ml.partial(ml.huber, [3.0], 0.0, delta=np.array([1.0]))
+    assert repr(one) == "Partial(huber)"
+    assert (one + two).result() == ml.huber([1.0, 2.0, 3.0], 0.0, delta=[1.0, 2.0, 1.0])
+
+
+def test_booleans_of_numpy() -> None:
+    part = ml.partial(ml.mse, np.ones((2, 2)), 0.0, axis=0, keepdims=np.bool_(True))  # noqa: FBT003
+    assert (part + part).result().shape == (1, 2)
+
+
+def test_the_arrays_that_differ_are_named() -> None:
+    two, four = (ml.partial("mae + mse(axis=1)", np.ones((n, 3)), np.zeros((n, 3))) for n in (2, 4))
+    with pytest.raises(ValueError, match=r"sums of the shapes \(2,\) and \(4,\) do not add up"):
+        two + four
+
+
+def test_sums_of_numpy_go_into_functions_of_jax() -> None:
+    script = """
+import jax, jax.numpy as jnp, numpy as np, multiloss as ml
+part = ml.partial(ml.mse, np.arange(8.0), np.ones(8))
+merged = jax.jit(lambda part, y: (part + ml.partial(ml.mse, y, 0.0)).result())
+assert float(merged(part, jnp.ones(8))) == 6.25
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)  # noqa: S603  ditto
 
 
 def test_text_without_a_part() -> None:

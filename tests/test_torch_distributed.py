@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
 from torch.distributed.tensor.debug import CommDebugMode
 
+import class_losses
 import multiloss as ml
 from calls import CALLS, MERGEABLE
 
@@ -111,6 +113,54 @@ def sharded_tensors_stay_where_they_are(_: int) -> None:
     assert gradient.placements == (SHARDED,)
 
 
+def shards_without_elements(_: int) -> None:
+    mesh = init_device_mesh("cpu", (2,))
+    whole = torch.arange(1.0, 4.0, dtype=torch.float64)[None]
+    # Of one row the second process has nothing.
+    for loss in (ml.rmse, ml.rmsle, partial(ml.minkowski, p=3.0), ml.mse):
+        spread = distribute_tensor(whole, mesh, [SHARDED]).requires_grad_()
+        value: Any = loss(spread, 0.0)
+        value.backward()
+        y = whole.clone().requires_grad_()
+        of_whole: Any = loss(y, 0.0)
+        of_whole.backward()
+        assert_same(value, of_whole, str(loss), rtol=1e-15)
+        assert_same(spread.grad, y.grad, str(loss), rtol=1e-14)
+
+
+def vectors_that_are_spread(_: int) -> None:
+    mesh = init_device_mesh("cpu", (2,))
+    for name, call in CALLS.items():
+        if class_losses.LOSSES.get(name) is None or not class_losses.LOSSES[name].is_vector:
+            continue
+        target = torch.tensor(call.target)
+        y = torch.tensor(call.prediction).requires_grad_()
+        whole = call.function(y, target)
+        whole.backward()
+        across = Shard(1)
+        spread = distribute_tensor(y.detach(), mesh, [across]).requires_grad_()
+        is_labels = target.ndim == 1
+        value = call.function(
+            spread, distribute_tensor(target, mesh, [REPLICATED if is_labels else across])
+        )
+        value.backward()
+        assert_same(value, whole, name, rtol=4 * sys.float_info.epsilon)
+        assert_same(spread.grad, y.grad, name, rtol=1e-14)
+
+
+def sums_as_text(_: int) -> None:
+    mesh = init_device_mesh("cpu", (2,))
+    spread = distribute_tensor(torch.tensor([3.0, 4.0]), mesh, [SHARDED])
+    again = ml.Partial.from_dict(ml.partial(ml.sse, spread, 0.0).to_dict())
+    assert float(again.result()) == 12.5
+
+
+def norms_of_other_sizes_in_each(rank: int) -> None:
+    own = torch.tensor([[3.0, 4.0], [1e-25, 2e-25]])[rank]
+    # √(25 / 4)
+    assert float(all_reduced(ml.partial(ml.rmse, own, 0.0)).result()) == 2.5
+
+
 def a_tensor_of_one_process(_: int) -> None:
     mesh = init_device_mesh("cpu", (2,))
     spread = distribute_tensor(torch.ones(4), mesh, [SHARDED])
@@ -133,6 +183,10 @@ def a_tensor_of_one_process(_: int) -> None:
         distributed_tensors,
         sharded_tensors_stay_where_they_are,
         a_tensor_of_one_process,
+        shards_without_elements,
+        vectors_that_are_spread,
+        sums_as_text,
+        norms_of_other_sizes_in_each,
     ],
 )
 def test_two_processes(check: Callable[[int], None], tmp_path: Path) -> None:

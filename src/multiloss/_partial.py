@@ -22,6 +22,7 @@ from multiloss._planning.options import (
     name_of,
     no_such_option,
 )
+from multiloss._planning.shapes import equal_shapes
 from multiloss._typing import OPTION_NAMES, Array, Operand
 from multiloss._value import Loss, Summand, get
 
@@ -74,13 +75,7 @@ class Partial:
 
         Raises ValueError for a loss of :func:`make_loss`, which has no name there.
         """
-        first = self.arrays[0]
-        return {
-            "loss": self.loss.to_dict(),
-            "dtype": str(first.dtype).rpartition(".")[2],  # PyTorch writes torch.float32
-            "shape": list(first.shape),
-            "arrays": [_as_list(each) for each in self.arrays],
-        }
+        return {"loss": self.loss.to_dict(), "arrays": [_described(each) for each in self.arrays]}
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any], *, like: Any = None) -> "Partial":
@@ -99,17 +94,19 @@ class Partial:
             If this is no such dictionary.
         """
         try:
-            loss, shape, dtype = get(given["loss"]), tuple(given["shape"]), np.dtype(given["dtype"])
-            arrays = [np.asarray(each, dtype=dtype).reshape(shape)[()] for each in given["arrays"]]
+            loss = get(given["loss"])
+            arrays = [_read(each) for each in given["arrays"]]
+            needed = 2 * sum(_count_of_sums(_call_of_merged(each)) for each in loss.terms)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"no dictionary of sums, as to_dict() returns it: {error}") from error
-        needed = 2 * sum(_count_call_of_merged(_call_of_merged(each)) for each in loss.terms)
+        needed = 2 * sum(_count_of_sums(_call_of_merged(each)) for each in loss.terms)
         if len(arrays) != needed:
             raise ValueError(f"the sums of {loss} are {needed} arrays, got {len(arrays)}")
         if like is not None:
             engine = engine_of("like", like)
-            own = getattr(engine.xp, dtype.name)
-            arrays = [engine.from_host(each, own, like) for each in arrays]
+            arrays = [
+                engine.from_host(each, getattr(engine.xp, each.dtype.name), like) for each in arrays
+            ]
         return _registered(loss, tuple(arrays))
 
     def __add__(self, other: object) -> "Partial":
@@ -121,11 +118,12 @@ class Partial:
                 "loss with the same options"
             )
         one, two = self.arrays, other.arrays
-        if any(a.shape != b.shape for a, b in zip(one, two, strict=True)):
-            raise ValueError(
-                f"sums of the shapes {tuple(one[0].shape)} and {tuple(two[0].shape)} do not add "
-                "up; reduce over the axis that is split"
-            )
+        for a, b in zip(one, two, strict=True):
+            if not equal_shapes(a.shape, b.shape):
+                raise ValueError(
+                    f"sums of the shapes {tuple(a.shape)} and {tuple(b.shape)} do not add up; "
+                    "reduce over the axis that is split"
+                )
         engine = _engine_of((*one, *two))
         merged = engine.without_warnings(_merged, engine, _pairs(one), _pairs(two))
         return Partial(self.loss, _flat(merged))
@@ -205,7 +203,7 @@ def partial(loss: Any, prediction: Operand, target: Operand, **options: Any) -> 
     fixed = {
         name: each
         for name, each in options.items()
-        if name not in _PART_OPTIONS and not _is_array(each)
+        if name not in _PART_OPTIONS and not _has_items(name, each)
     }
     arrays = _flat(pairs)
     return _registered(get(value, **fixed), arrays)
@@ -251,6 +249,11 @@ def _call_of(summand: Summand, options: Mapping[str, Any]) -> _Call:
     return _Call(factor, definition, sums, parameters, reduction == "mean", empty, passed)
 
 
+def _has_items(name: str, value: Any) -> bool:
+    """Tell whether an option has a number for each item of a part, which merged sums have not."""
+    return _is_array(value) or (isinstance(value, (list, tuple)) and name != "axis")
+
+
 def _is_array(value: Any) -> bool:
     return hasattr(value, "shape") and not isinstance(value, np.generic)
 
@@ -285,8 +288,9 @@ def _totals(call: _Call, prediction: Any, target: Any) -> list[Array]:
         total: Any = evaluate(given.powers, prediction, target, *parameters, **options)
         engine = engine_of("the sum", total)
         if is_middle(engine.xp, total.dtype, engine.known_values(total), parameters):
-            zero = engine.xp.zeros_like(total)
-            return [zero, total, zero]
+            zeros_like = engine.xp.zeros_like
+            # Two arrays: they are added to in place, as all_reduce() does.
+            return [zeros_like(total), total, zeros_like(total)]
     return [evaluate(each, prediction, target, *parameters, **options) for each in given.sums]
 
 
@@ -333,7 +337,7 @@ def _call_of_merged(summand: Summand) -> _Call:
     return _call_of(summand, {name: given.get(name, 1.0) for name in required})
 
 
-def _count_call_of_merged(call: _Call) -> int:
+def _count_of_sums(call: _Call) -> int:
     return len(call.additive.sums) + call.is_mean
 
 
@@ -380,6 +384,19 @@ def _registered(loss: Loss, arrays: tuple[Array, ...]) -> Partial:
     return Partial(loss, arrays)
 
 
-def _as_list(array: Array) -> Any:
-    # PyTorch's tolist() takes what requires a gradient, too; Dask has none.
-    return array.tolist() if hasattr(array, "tolist") else np.asarray(array).tolist()
+def _described(array: Array) -> dict[str, Any]:
+    """Return an array as text and numbers; one that is spread over processes as a whole."""
+    whole: Any = array.full_tensor() if hasattr(array, "full_tensor") else array
+    return {
+        "dtype": str(whole.dtype).rpartition(".")[2],  # PyTorch writes torch.float32
+        "shape": list(whole.shape),
+        # PyTorch's tolist() takes what requires a gradient, too; Dask has none.
+        "values": whole.tolist() if hasattr(whole, "tolist") else np.asarray(whole).tolist(),
+    }
+
+
+def _read(described: Mapping[str, Any]) -> Any:
+    dtype = np.dtype(described["dtype"])
+    if dtype.kind not in "fc":
+        raise TypeError(f"sums are floats, not {dtype}")
+    return np.asarray(described["values"], dtype=dtype).reshape(tuple(described["shape"]))[()]

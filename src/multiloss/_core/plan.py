@@ -101,6 +101,10 @@ def items_of(xp: Namespace, plan: Plan, operands: Operands) -> Items:
     if weight is not None and weight.dtype != real_dtype:
         weight = xp.astype(weight, real_dtype)
     if plan.class_axis is not None:
+        whole_vectors = getattr(xp, "with_whole_vectors", None)
+        if whole_vectors is not None:
+            prediction = whole_vectors(prediction)
+            target = target if plan.has_labels else whole_vectors(target)
         prediction = _broadcast(xp, prediction, plan.full_shape)
         target = _broadcast(xp, target, plan.shape if plan.has_labels else plan.full_shape)
     return Items(prediction, target, parameters, weight, where)

@@ -13,6 +13,7 @@ range: one pass is enough for them.
 """
 
 import math
+import sys
 from typing import Any
 
 from multiloss._core.combinations import ROOT, exponent_of, is_two
@@ -64,7 +65,9 @@ def is_middle(xp: Namespace, dtype: DType, values: Any, parameters: tuple[Parame
 
 def _range_exponent(xp: Namespace, dtype: DType) -> int:
     """Return the power of two up to which a dtype reaches."""
-    return math.frexp(float(xp.finfo(dtype).max))[1]
+    largest = float(xp.finfo(dtype).max)
+    # Extended precision reaches beyond Python's floats, whose range has to do.
+    return math.frexp(min(largest, sys.float_info.max))[1]
 
 
 def _factors(reach: int) -> tuple[float, float]:

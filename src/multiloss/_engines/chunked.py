@@ -119,6 +119,12 @@ class _SumsOfChunk(NamedTuple):
         """Return the sums of a chunk along a new first axis; axes that are reduced have size 1."""
         return without_warnings(self._sums, iter(chunks))
 
+    def __reduce__(self) -> Any:
+        # Terms are made of closures, which pickle itself does not take.
+        import cloudpickle
+
+        return _task, (cloudpickle.dumps(tuple(self)),)
+
     def _sums(self, chunks: Any) -> Any:
         prediction, target = next(chunks), next(chunks)
         weight = next(chunks) if self.plan.weight is not None else None
@@ -141,6 +147,12 @@ class _SumsOfChunk(NamedTuple):
         all_sums = sums.terms if sums.weight is None else (*sums.terms, sums.weight)
         stacked = xp.stack([in_dtype(xp, each + zeros, plan.real_dtype) for each in all_sums])
         return stacked if plan.class_axis is None else stacked[..., None]
+
+
+def _task(fields: bytes) -> _SumsOfChunk:
+    import cloudpickle
+
+    return _SumsOfChunk(*cloudpickle.loads(fields))
 
 
 def _plan_of_chunk(plan: Plan, operands: Operands) -> Plan:

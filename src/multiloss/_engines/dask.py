@@ -16,4 +16,6 @@ class DaskEngine(ChunkedEngine):
 
         blockwise: Any = dask.array.blockwise
         meta = np.empty((0,) * len(axes), dtype=options["dtype"])
-        return blockwise(function, axes, *arrays, meta=meta, **options)
+        # What a dashboard shows.
+        token = f"multiloss-{function.plan.loss.name}"
+        return blockwise(function, axes, *arrays, meta=meta, token=token, **options)

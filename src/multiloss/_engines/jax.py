@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
 
 from multiloss._core.loss import Loss
 from multiloss._core.plan import Metadata, Operands, Plan, arrays_of
@@ -58,6 +59,19 @@ class _Namespace:
     stop_gradient = staticmethod(jax.lax.stop_gradient)
 
     exp_of_others = staticmethod(_exp_of_others)
+
+    @staticmethod
+    def with_whole_vectors(array: Any) -> Array:
+        # Of a mesh with explicit axes, whose types say where an array is; else they say nothing.
+        # Old releases have no such meshes.
+        if not hasattr(jax, "typeof"):
+            return array
+        spec = jax.typeof(array).sharding.spec
+        if not spec or spec[-1] is None:
+            return array
+        whole: Any = PartitionSpec(*spec[:-1], None)  # type: ignore[no-untyped-call]
+        reshard: Any = jax.sharding.reshard
+        return reshard(array, whole)
 
 
 class _ConstantNamespace(_Namespace):

@@ -1,6 +1,7 @@
 """NumPy."""
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -117,6 +118,13 @@ class NumPyEngine(Engine):
 
     def without_warnings(self, function: Callable[..., Any], *args: Any) -> Any:
         return without_warnings(function, *args)
+
+    def register_pytree(self, container: type) -> None:
+        # Arrays of NumPy go into JAX's functions, too.
+        if "jax" in sys.modules:
+            from multiloss._engines.jax import ENGINE
+
+            ENGINE.register_pytree(container)
 
     def known_values(self, array: Array) -> Any:
         return array

@@ -1,6 +1,7 @@
 """PyTorch's tensors that are spread over processes."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -31,3 +32,33 @@ def check_distribution(operands: Mapping[str, Any]) -> None:
             f"{distributed[0]} is a DTensor and {local[0]} a tensor of one process; pass "
             f"{local[0]} to distribute_tensor() first"
         )
+
+
+def with_whole_vectors(tensor: Any) -> Any:
+    """Return a tensor whose last axis is not spread over processes."""
+    return _gathered(tensor, lambda axis, _: axis == tensor.ndim - 1)
+
+
+def with_full_shards(tensor: Any) -> Any:
+    """Return a tensor of which each process has elements: there is no maximum of none."""
+
+    def has_empty_shards(axis: int, processes: int) -> bool:
+        size: int = tensor.shape[axis]
+        return -(-size // processes) * (processes - 1) >= size
+
+    return _gathered(tensor, has_empty_shards)
+
+
+def _gathered(tensor: Any, is_gathered: Callable[[int, int], bool]) -> Any:
+    """Return a tensor that is whole along some of the axes along which it is spread."""
+    if not is_distributed(tensor):
+        return tensor
+    from torch.distributed.tensor import Replicate
+
+    mesh, placements = tensor.device_mesh, list(tensor.placements)
+    for axis in {each.dim for each in placements if each.is_shard()}:
+        spread = [k for k, each in enumerate(placements) if each.is_shard(axis)]
+        if is_gathered(axis, math.prod([mesh.size(k) for k in spread])):
+            for k in spread:
+                placements[k] = Replicate()
+    return tensor.redistribute(placements=placements)

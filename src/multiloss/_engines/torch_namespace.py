@@ -8,6 +8,7 @@ from typing import Any
 import array_api_compat.torch
 import torch
 
+from multiloss._engines.torch_distributed import with_full_shards, with_whole_vectors
 from multiloss._engines.torch_private import is_traced
 
 
@@ -116,18 +117,25 @@ def _have_one_layout(condition: Any, first: Any, second: Any, array: Any) -> boo
     )
 
 
+def _max(tensor: torch.Tensor, **options: Any) -> torch.Tensor:
+    maximum: torch.Tensor = array_api_compat.torch.max(with_full_shards(tensor), **options)
+    return maximum
+
+
 # The namespace of array_api_compat, but for its clip(), which the compiler does not trace for a
 # number that changes from call to call, and which takes several operators where PyTorch has one.
 xp: Any = ModuleType(array_api_compat.torch.__name__)
 vars(xp).update(
     vars(array_api_compat.torch),
     clip=torch.clamp,
+    max=_max,
     sign=_sign,
     take_along_axis=_take_along_axis,
     moveaxis=torch.movedim,  # which vmap knows
     log_of_number=_log_of_number,
     stop_gradient=torch.Tensor.detach,
     put_at_label=_put_at_label,
+    with_whole_vectors=with_whole_vectors,
 )
 # What computes in place where autograd does not look.
 xp_on_device: Any = ModuleType(xp.__name__)
