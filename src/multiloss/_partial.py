@@ -201,7 +201,7 @@ def partial(loss: Any, prediction: Operand, target: Operand, **options: Any) -> 
     for each in value.terms:
         pairs.extend(_sums(_call_of(each, options), prediction, target))
     fixed = {
-        name: each
+        name: each.item() if isinstance(each, np.generic) else each
         for name, each in options.items()
         if name not in _PART_OPTIONS and not _has_items(name, each)
     }

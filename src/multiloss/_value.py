@@ -6,8 +6,6 @@ from difflib import get_close_matches
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
 
-import numpy as np
-
 from multiloss._call import bound_loss, evaluate
 from multiloss._differentiated import Differentiated
 from multiloss._planning.options import REQUIRED, keywords_of, name_of, no_such_option
@@ -296,8 +294,6 @@ def frozen(name: str, value: Any) -> Any:
     """Return an option as what can be compared and written."""
     if value is None or isinstance(value, (bool, str)):
         return value
-    if isinstance(value, np.bool_):
-        return bool(value)
     # Those of NumPy are numbers too, and print in another way.
     if isinstance(value, numbers.Integral):
         return int(value)
