@@ -167,3 +167,11 @@ def test_nothing_warns_or_raises_for_the_error_state_of_the_caller() -> None:
             loss(huge, huge, weight=huge, **needed)
         assert ml.huber(ones, 0 * ones, delta=[1e300] * 3) == 0.5
         assert np.isnan(ml.cosine_distance(np.array([1e300, np.inf]), np.array([1.0, 1.0])))
+
+
+# Added one after another, the blocks of 2^23 elements lose three units.
+@pytest.mark.slow
+def test_blocks_are_added_up_in_pairs() -> None:
+    residual = np.random.default_rng(0).normal(size=2**23)
+    exact = math.fsum(residual * residual) / len(residual)
+    assert abs(float(ml.mse(residual, 0.0)) - exact) <= np.spacing(exact)

@@ -167,6 +167,18 @@ def test_single_precision_does_not_drift() -> None:
     assert counter != 2**12 * (2**13 + 1)
 
 
+def test_counts_keep_all_of_their_digits() -> None:
+    part = ml.partial(ml.mse, np.ones(2**24 + 1, dtype=np.float32), 0.0)
+    assert exact(part, 1) == 2**24 + 1
+
+
+# The squares of each are in range, and their sum is not.
+def test_norms_of_many_that_are_large() -> None:
+    large = np.full(1000, 2.0**60, dtype=np.float32)
+    part = ml.partial(ml.rmse, large, np.float32(0.0))
+    assert (part + part).result() == np.float32(2.0**60)
+
+
 # A float32 counter stops at 2^24: one more is rounded away.
 @pytest.mark.slow
 def test_a_stream_of_ones_in_a_scan() -> None:
