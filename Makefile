@@ -26,11 +26,11 @@ demo: .venv/wheel ## reference values on every engine, then train on handwritten
 	.venv/bin/python examples/demo.py
 
 .PHONY: test
-test: lint types test-minimal .venv/wheel ## linter, formatter check, type checker and the tests (12 minutes)
+test: lint types test-minimal .venv/wheel ## linter, formatter check, type checker and the tests (14 minutes)
 	.venv/bin/python -m pytest --numprocesses 2 -m "not exhaustive"
 
 .PHONY: test-quick
-test-quick: .venv/wheel ## the tests without the slow ones (1 to 2 minutes)
+test-quick: .venv/wheel ## the tests without the slow ones (2 to 4 minutes)
 	.venv/bin/python -m pytest --numprocesses 2 -m "not slow and not exhaustive"
 
 .PHONY: test-all
@@ -38,7 +38,7 @@ test-all: test test-lowest test-frameworks ## all tests: every setting, the lowe
 	.venv/bin/python -m pytest --numprocesses 2 -m exhaustive
 
 .PHONY: test-frameworks
-test-frameworks: .venv-frameworks/wheel ## training runs of the frameworks that call losses (3 minutes)
+test-frameworks: .venv-frameworks/wheel ## training runs, clusters, exports to ONNX (3 minutes)
 	KERAS_BACKEND=torch $(PYTEST_FRAMEWORKS) tests/frameworks
 	KERAS_BACKEND=jax $(PYTEST_FRAMEWORKS) tests/frameworks/test_keras.py
 

@@ -99,7 +99,6 @@ class Partial:
             needed = 2 * sum(_count_of_sums(_call_of_merged(each)) for each in loss.terms)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"no dictionary of sums, as to_dict() returns it: {error}") from error
-        needed = 2 * sum(_count_of_sums(_call_of_merged(each)) for each in loss.terms)
         if len(arrays) != needed:
             raise ValueError(f"the sums of {loss} are {needed} arrays, got {len(arrays)}")
         if like is not None:

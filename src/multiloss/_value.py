@@ -62,7 +62,7 @@ class Loss:
 
     def __init__(self, terms: Iterable[Summand]) -> None:
         object.__setattr__(self, "terms", tuple(terms))
-        # Here, since compilers do not follow a cache in a call.
+        # Here, since compilers do not follow a cache in a call; one loss needs none.
         one_pass = None if len(self.terms) == 1 else _one_pass(self.terms)
         object.__setattr__(self, "_one_pass", one_pass)
 
@@ -273,13 +273,13 @@ def _summand(factor: float, function: Callable[..., Any], options: Mapping[str, 
     for name in options:
         if name not in keywords:
             raise TypeError(no_such_option(name_of(function), name, tuple(keywords)))
-    values = {}
+    frozen = {}
     for name, value in options.items():
-        values[name] = frozen(name, value)
-        is_number = type(values[name]) is int and type(keywords[name]) is float
-        if is_number and abs(values[name]) <= _EXACT:
-            values[name] = float(values[name])
-    given = [(name, values[name]) for name in keywords if name in values]
+        frozen[name] = _frozen(name, value)
+        is_number = type(frozen[name]) is int and type(keywords[name]) is float
+        if is_number and abs(frozen[name]) <= _EXACT:
+            frozen[name] = float(frozen[name])
+    given = [(name, frozen[name]) for name in keywords if name in frozen]
     return Summand(
         float(factor), function, tuple(each for each in given if not _is_default(*each, keywords))
     )
@@ -290,7 +290,7 @@ def _is_default(name: str, value: Any, keywords: Mapping[str, Any]) -> bool:
     return repr(value) == repr(keywords[name])
 
 
-def frozen(name: str, value: Any) -> Any:
+def _frozen(name: str, value: Any) -> Any:
     """Return an option as what can be compared and written."""
     if value is None or isinstance(value, (bool, str)):
         return value
@@ -300,7 +300,7 @@ def frozen(name: str, value: Any) -> Any:
     if isinstance(value, numbers.Real):
         return float(value)
     if isinstance(value, (list, tuple)):
-        return tuple(frozen(name, each) for each in value)
+        return tuple(_frozen(name, each) for each in value)
     raise TypeError(
         f"{name} is a {type(value).__name__}, and a value holds numbers and text; pass it to the "
         "call instead"

@@ -131,14 +131,14 @@ class _SumsOfChunk(NamedTuple):
         where = next(chunks) if self.plan.where is not None else None
         parameters = tuple([next(chunks) if each is None else each for each in self.parameters])
         operands = Operands(prediction, target, weight, where, parameters, None)
-        from array_api_compat import array_namespace
-
         plan = _plan_of_chunk(self.plan, operands)
         if isinstance(prediction, np.ndarray) and 0 not in plan.full_shape:
             ops: Arithmetic = BY_BITS
             limit = _BLOCK_BYTES // prediction.itemsize
             sums, _ = blockwise_sums(ops, plan, operands, limit=limit)
         else:
+            from array_api_compat import array_namespace
+
             ops = Arithmetic(array_namespace(prediction))
             sums = sums_of(ops, plan, plan.loss.terms, ops.select(plan, operands))
         xp = ops.xp
