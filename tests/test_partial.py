@@ -18,6 +18,7 @@ import torch
 
 import class_losses
 import multiloss as ml
+import multiloss._partial
 from calls import MASK, WEIGHT
 from engines import Library
 from losses import LOSSES, every, expected
@@ -170,6 +171,21 @@ def test_single_precision_does_not_drift() -> None:
 def test_counts_keep_all_of_their_digits() -> None:
     part = ml.partial(ml.mse, np.ones(2**24 + 1, dtype=np.float32), 0.0)
     assert exact(part, 1) == 2**24 + 1
+
+
+@pytest.mark.parametrize("array", [np.asarray, torch.tensor])
+def test_a_norm_in_range_takes_one_pass(array: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = []
+
+    def evaluate(loss: Any, *operands: Any, **options: Any) -> Any:
+        passes.append(loss.name)
+        return original(loss, *operands, **options)
+
+    module: Any = multiloss._partial  # noqa: SLF001  whose calls are counted
+    original = module.evaluate
+    monkeypatch.setattr(module, "evaluate", evaluate)
+    ml.partial(ml.rmse, array([3.0, 4.0]), array([0.0, 0.0]))
+    assert passes == ["rmse"]
 
 
 # The squares of each are in range, and their sum is not.

@@ -99,15 +99,18 @@ def test_one_task_for_each_chunk(name: str, spec: Any) -> None:
     assert counts[1] - counts[0] <= 2 * more + 1
 
 
-def test_gradients(spec: Any) -> None:
-    call = CALLS["huber"]
+# Of mape with a bound, of classes with their indices, which Cubed makes with a specification.
+@pytest.mark.parametrize("name", ["huber", "mape", "cross_entropy", "cross_entropy-labels"])
+def test_gradients(name: str, spec: Any) -> None:
+    call = CALLS[name]
     operands = [
-        cubed.from_array(each, chunks=2, spec=spec) for each in (call.prediction, call.target)
+        cubed.from_array(each, chunks=(2, *each.shape[1:]), spec=spec)
+        for each in (call.prediction, call.target)
     ]
-    value, gradient = ml.value_and_grad(ml.huber)(*operands)
-    expected = ml.value_and_grad(ml.huber)(call.prediction, call.target)
-    assert_close(value.compute(), expected[0], "huber")
-    assert_close(gradient.compute(), expected[1], "huber")
+    value, gradient = ml.value_and_grad(call.function)(*operands)
+    expected = ml.value_and_grad(call.function)(call.prediction, call.target)
+    assert_close(value.compute(), expected[0], name)
+    assert_close(gradient.compute(), expected[1], name)
 
 
 def test_xarray(spec: Any, whole: Any, tmp_path: Path) -> None:

@@ -19,9 +19,8 @@ class _Namespace:
         return getattr(self._namespace, name)
 
     def clip(self, array: Array, low: Any, high: Any) -> Array:
-        # With one bound it calls that of NumPy, which needs both. No issue upstream yet.
-        low, high = -self.inf if low is None else low, self.inf if high is None else high
-        return self._namespace.clip(array, low, high)
+        # With a lower bound alone it calls that of NumPy, which needs both. No issue upstream yet.
+        return self._namespace.clip(array, low, self.inf if high is None else high)
 
     # Beyond the standard.
     def indices_of_last_axis(self, array: Any) -> Array:
