@@ -14,13 +14,14 @@ from multiloss._engines.base import Engine, Kind, Strategy, always
 from multiloss._engines.host import HOST_KEYS, NO_WARNINGS, without_warnings
 from multiloss._engines.numpy_arithmetic import BY_BITS, PLAIN, arithmetic_of
 from multiloss._engines.numpy_namespace import sum_of_products, xp
-from multiloss._strategies.blocks import blocks_if_safe, in_memory_order
+from multiloss._strategies.blocks import blocks_if_safe, in_memory_order, keep_freed_memory
 from multiloss._strategies.one_term import is_one_term, one_term
 from multiloss._strategies.whole import factors_of, is_safe, whole
 from multiloss._typing import Array, DType
 
 _WHOLE_BYTES = 2**22  # up to which temporaries of an operand's size stay in the cache
 _BLOCK_BYTES = 2**20  # beyond, of each operand and each temporary of a block
+_FREED_BYTES = 2**16  # from which on the allocator hands temporaries back to the system
 
 
 def _is_square(plan: Plan) -> bool:
@@ -77,8 +78,12 @@ def _blocks(plan: Plan, operands: Operands) -> Any:
 def _is_large(plan: Plan) -> bool:
     shape = plan.full_shape
     is_elementwise = plan.with_gradient and (plan.is_complex or plan.prediction.shape != shape)
-    size = math.prod(shape) * np.dtype(plan.dtype).itemsize
-    return size > _WHOLE_BYTES and not is_elementwise
+    return _bytes(plan) > _WHOLE_BYTES and not is_elementwise
+
+
+def _bytes(plan: Plan) -> int:
+    """Return the size of an operand, or of a temporary."""
+    return math.prod(plan.full_shape) * np.dtype(plan.dtype).itemsize
 
 
 def _one_term(plan: Plan, operands: Operands) -> Any:
@@ -106,6 +111,12 @@ class NumPyEngine(Engine):
 
     def metadata(self, array: Array) -> Metadata:
         return Metadata(array.dtype, array.shape)
+
+    def strategy_of(self, plan: Plan) -> Strategy:
+        # Here, since a plan is made once for many calls.
+        if _bytes(plan) >= _FREED_BYTES:
+            keep_freed_memory(np)
+        return super().strategy_of(plan)
 
     def run(self, plan: Plan, operands: Operands) -> Any:
         result = NO_WARNINGS.copy().run(plan.strategy.run, plan, operands)

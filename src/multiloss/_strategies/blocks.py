@@ -138,7 +138,7 @@ def in_memory_order(
 
 @lru_cache
 def keep_freed_memory(xp: Namespace) -> None:
-    """Have the allocator keep the temporaries of a block for the next one.
+    """Have the allocator keep what an operation or a block has freed for the next one.
 
     Where the C library is glibc, it would hand them back to the system each time, and the kernel
     would clear every page again, which takes longer than the ops. It learns from the largest
