@@ -66,6 +66,10 @@ bench-quick: .venv/wheel ## the same for a few sizes, printed (1 minute)
 bench-cuda: .venv/wheel ## time PyTorch's losses on an accelerator, and write docs/benchmarks_cuda.md
 	.venv/bin/python benchmarks/cuda.py
 
+.PHONY: bench-scale
+bench-scale: .venv/wheel ## time files, parts, chunks and processes, and write docs/benchmarks_scale.md (3 minutes)
+	.venv/bin/python benchmarks/scale.py
+
 .PHONY: docs
 docs: .venv/wheel ## build the site into docs/_build/html, run its tutorials, check its links (1 minute)
 	rm -rf docs/_build docs/executed docs/generated

@@ -86,8 +86,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     package = {each.removeprefix("src/") for each in tracked("src")}
     assert "multiloss/py.typed" in package
     about = f"multiloss-{ml.__version__}.dist-info"
-    extra = {f"{about}/{each}" for each in ("METADATA", "RECORD", "WHEEL", "licenses/LICENSE")}
-    assert names == package | extra
+    extra = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
+    assert names == package | {f"{about}/{each}" for each in extra}
 
 
 def test_the_source_archive_holds_what_is_tracked_and_nothing_else(dist: Path) -> None:

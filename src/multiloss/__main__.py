@@ -1,4 +1,4 @@
-"""The command ``python -m multiloss``: list the losses, and draw them.
+"""The command ``multiloss``: list the losses, draw them, and compute them of files.
 
 It reads everything from the functions: their signatures and docstrings are the table.
 """
@@ -13,14 +13,15 @@ from math import isfinite
 from typing import Any, TypeAlias
 
 import multiloss as ml
-from multiloss._planning.options import REQUIRED, keywords_of
+from multiloss._command_loss import checked_loss, has_classes
+from multiloss._files.command import add_compare, add_score
+from multiloss._output import Justify, print_table
 from multiloss._registry import losses
-from multiloss._typing import OPTION_NAMES
 
 TARGET = 1.0
 PREDICTIONS = [TARGET + k / 200 for k in range(-800, 801)]
 TALLEST, STEEPEST = 6.0, 4.5  # what a panel shows of a curve
-
+_INTERRUPTED = 130  # the exit status of a program that was, as shells count
 
 # A loss as the caller wrote it, and what that is.
 Curve: TypeAlias = tuple[str, ml.Loss]
@@ -28,12 +29,27 @@ Curve: TypeAlias = tuple[str, ml.Loss]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command of the command line."""
+    parser = parser_of_commands()
+    options = parser.parse_args(arguments)
+    try:
+        options.run(options)
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        parser.exit(2, f"multiloss: {error}\n")
+    except KeyboardInterrupt:
+        sys.stderr.write("multiloss: interrupted\n")
+        sys.stderr.flush()
+        # At once: a second interrupt while Python ends would crash it.
+        os._exit(_INTERRUPTED)
+
+
+def parser_of_commands() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m multiloss", description="Losses: list them, and draw them."
+        prog="multiloss", description="Losses: list and draw them, and compute them of files."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="print every loss, its definition and its peers")
-    listing.set_defaults(run=lambda _: print_table())
+    listing.set_defaults(run=lambda _: print_losses())
     show = commands.add_parser(
         "show",
         help="draw value and slope of losses",
@@ -44,11 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     show.add_argument("--png", metavar="FILE", help="write a picture, open no window")
     show.set_defaults(run=lambda options: draw([*map(parsed, options.losses)], options.png))
-    options = parser.parse_args(arguments)
-    try:
-        options.run(options)
-    except (ImportError, OSError, TypeError, ValueError) as error:
-        parser.exit(2, f"multiloss: {error}\n")
+    add_score(commands)
+    add_compare(commands)
+    return parser
 
 
 def signature(name: str, loss: Callable[..., Any]) -> str:
@@ -78,61 +92,34 @@ def peers(loss: Callable[..., Any]) -> list[str]:
     return re.findall(r"``([^`]+)``", text)
 
 
-def print_table() -> None:
+def print_losses() -> None:
     """Print every loss, its definition and its peers."""
-    try:
-        from rich.console import Console
-        from rich.table import Table
-    except ImportError as error:
-        raise ImportError("to list needs rich; pip install 'multiloss[show]'") from error
-    table = Table(show_lines=True)
-    for heading in ("loss", "definition", "the same elsewhere"):
-        table.add_column(heading, overflow="fold")
-    for name, loss in losses().items():
-        table.add_row(signature(name, loss), definition(loss), "\n".join(peers(loss)) or "—")
-    try:
-        Console().print(table, markup=False)
-        sys.stdout.flush()
-    except OSError:
-        # What could not be written would be tried again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise
+    headings: dict[str, Justify] = {
+        "loss": "left",
+        "definition": "left",
+        "the same elsewhere": "left",
+    }
+    rows = [
+        [signature(name, loss), definition(loss), "\n".join(peers(loss)) or "—"]
+        for name, loss in losses().items()
+    ]
+    print_table(headings, rows, show_lines=True)
 
 
 def parsed(text: str) -> Curve:
     """Return the loss that the caller wrote, with or without parameters, or a sum of losses."""
-    loss = ml.get(text)
-    for _, function, options in loss.terms:
-        for name, value in options:
-            if name in {*OPTION_NAMES, "class_axis"}:
-                raise ValueError(
-                    f"{name} does not change the curve of one element; leave it out of {text!r}"
-                )
+    loss = checked_loss(text, "does not change the curve of one element")
+    for term in loss.terms:
+        for name, value in term.options:
             if not isinstance(value, (int, float)):
                 raise TypeError(f"{name} is not a number; write it as {name}=1 in {text!r}")
-        required = [
-            name
-            for name, default in (keywords_of(function) or {}).items()
-            if default is REQUIRED and name not in dict(options)
-        ]
-        if required:
-            name = function.__name__
-            raise ValueError(f"{name} needs {required[0]}; write '{name}({required[0]}=1.0)'")
     return text, loss
-
-
-def of_classes(loss: ml.Loss) -> bool:
-    """Tell whether a loss is one of vectors of classes."""
-    kinds = {"class_axis" in (keywords_of(each.function) or {}) for each in loss.terms}
-    if len(kinds) > 1:
-        raise ValueError(f"{loss} adds losses of elements and of vectors; draw them apart")
-    return kinds == {True}
 
 
 def evaluated(loss: ml.Loss) -> tuple[Any, Any]:
     """Return value and slope of a loss at the predictions."""
     both: Any = ml.value_and_grad(loss)
-    if of_classes(loss):
+    if has_classes(loss):
         # Two classes, of which the first is right, and the other has the score 0.
         scores = [[each, 0.0] for each in PREDICTIONS]
         value, slope = both(scores, 0, reduction="none")

@@ -15,12 +15,12 @@ from multiloss._core.sums import Sums
 from multiloss._engines import Engine, engine_of
 from multiloss._planning.operands import checked_parameter
 from multiloss._planning.options import (
-    REQUIRED,
     checked_empty,
     checked_reduction,
     keywords_of,
     name_of,
     no_such_option,
+    required_of,
 )
 from multiloss._planning.shapes import equal_shapes
 from multiloss._typing import OPTION_NAMES, Array, Operand
@@ -331,9 +331,8 @@ def _call_of_merged(summand: Summand) -> _Call:
 
     Parameters that were arrays are lost, and what combines the sums does not need them.
     """
-    keywords, given = keywords_of(summand.function) or {}, dict(summand.options)
-    required = [name for name, each in keywords.items() if each is REQUIRED]
-    return _call_of(summand, {name: given.get(name, 1.0) for name in required})
+    given = dict(summand.options)
+    return _call_of(summand, {n: given.get(n, 1.0) for n in required_of(summand.function)})
 
 
 def _count_of_sums(call: _Call) -> int:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from multiloss._call import bound_loss, evaluate
 from multiloss._differentiated import Differentiated
-from multiloss._planning.options import REQUIRED, keywords_of, name_of, no_such_option
+from multiloss._planning.options import keywords_of, name_of, no_such_option, required_of
 from multiloss._registry import losses
 from multiloss._sum import sum_of
 from multiloss._typing import OPTION_NAMES, ArrayT, Operand
@@ -178,8 +178,7 @@ def _one_pass(terms: tuple[Summand, ...]) -> _OnePass | None:
         if not _is_named(function):
             return None
         own = {name: value for name, value in given if name not in _SHARED}
-        needed = {name for name, each in (keywords_of(function) or {}).items() if each is REQUIRED}
-        if needed - own.keys():
+        if not own.keys() >= set(required_of(function)):
             return None
         definitions.append(bound_loss(function, **own))
     loss = sum_of([each.loss for each in definitions], [each.factor for each in terms])

@@ -70,6 +70,11 @@ def keywords_of(loss: Callable[..., Any]) -> dict[str, Any] | None:
     return _keywords_of(loss) if ready is None else ready
 
 
+def required_of(loss: Callable[..., Any]) -> list[str]:
+    """Return the keywords of a loss that have no default."""
+    return [name for name, each in (keywords_of(loss) or {}).items() if each is REQUIRED]
+
+
 def remember_keywords(loss: Any) -> None:
     """Let keywords_of() find what the signature of a loss says."""
     loss._keywords = _keywords_of(loss)  # noqa: SLF001  of this function

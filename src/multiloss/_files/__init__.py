@@ -1,0 +1,1 @@
+"""The commands ``score`` and ``compare``, which read files."""
