@@ -9,8 +9,11 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet
+import pytest
 import safetensors.numpy
 import zarr
+
+from multiloss.__main__ import main
 
 ROWS = 1000
 _RNG = np.random.default_rng(0)
@@ -59,6 +62,19 @@ WRITERS: dict[str, Callable[[Path], Any]] = {
     "stream.arrow": _write_stream,
     "all.feather": lambda path: pyarrow.feather.write_feather(_TABLE, path),
 }
+
+
+def message_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the one line that a wrong call ends with, and nothing else."""
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    name, _, message = printed.err.partition(": ")
+    assert name == "multiloss"
+    assert printed.err.count("\n") == 1
+    return message
 
 
 def write_files(folder: Path) -> None:

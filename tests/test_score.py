@@ -39,6 +39,7 @@ from on_disk import (
     VECTORS,
     WEIGHT,
     WRITERS,
+    message_of,
     write_files,
     write_wrong_files,
 )
@@ -509,14 +510,29 @@ def test_bars_of_equal_residuals_have_a_width() -> None:
     assert np.all(np.diff(ends) > 0.01)
 
 
-def test_plot_of_many_rows_keeps_some(
-    score: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn = []
+@pytest.fixture
+def sampled(score: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return what is drawn of files."""
+
+    def sampled(*arguments: str) -> Any:
+        drawn: list[Any] = []
+        monkeypatch.setattr("multiloss._files.command.draw", lambda each, _: drawn.append(each))
+        score(*arguments, "--plot", str(tmp_path / "residuals.png"))
+        return drawn[0]
+
+    return sampled
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "bool"])
+def test_residuals_of_integers_do_not_wrap(sampled: Any, tmp_path: Path, dtype: str) -> None:
+    np.savez(tmp_path / "all.npz", y=np.zeros(9, dtype), t=np.ones(9, dtype))
+    sample = sampled(str(tmp_path / "all.npz"), *YT)
+    assert (sample.column("prediction") - sample.column("target")).tolist() == [-1.0] * 9
+
+
+def test_plot_of_many_rows_keeps_some(sampled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("multiloss._files.sample._KEPT", 300)
-    monkeypatch.setattr("multiloss._files.command.draw", lambda sample, _: drawn.append(sample))
-    score("all.parquet", *YT, "--plot", str(tmp_path / "residuals.png"))
-    (sample,) = drawn
+    sample = sampled("all.parquet", *YT)
     kept = np.isin(PREDICTION, sample.column("prediction"))
     assert kept.sum() == 300 == len(sample.column("group"))
     # As likely from each half: 150 of them, with a standard deviation of 7.
@@ -589,13 +605,8 @@ def test_mistakes(
 ) -> None:
     monkeypatch.chdir(wrong_files)
     before = sorted(wrong_files.iterdir())
-    with pytest.raises(SystemExit) as stopped:
-        main(["score", *arguments.replace("YT", " ".join(YT)).split()])
-    assert stopped.value.code == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith(f"multiloss: {MISTAKES[arguments]}")
-    assert printed.err.count("\n") == 1
+    message = message_of(["score", *arguments.replace("YT", " ".join(YT)).split()], capsys)
+    assert message.startswith(MISTAKES[arguments])
     assert sorted(wrong_files.iterdir()) == before
 
 
@@ -619,10 +630,8 @@ def test_a_package_is_missing(
 ) -> None:
     for name in (package, *[each for each in sys.modules if each.startswith(f"{package}.")]):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(SystemExit) as stopped:
-        main(["score", *arguments.replace("YT", " ".join(YT)).split()])
-    assert stopped.value.code == 2
-    assert capsys.readouterr().err.startswith(f"multiloss: {message}")
+    found = message_of(["score", *arguments.replace("YT", " ".join(YT)).split()], capsys)
+    assert found.startswith(message)
 
 
 def test_json_of_arrays_needs_no_package(score: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,9 +84,9 @@ class Bootstrap:
                 scale = self._row_count / (times @ rows_of_bins)
                 of_a, of_b = self._losses(scale * (sums @ times.T))
                 differences.append(of_a - of_b)
-        drawn = np.concatenate(differences)
-        drawn = drawn[~np.isnan(drawn)]  # of samples that weigh anything
-        low, high = np.percentile(drawn, _PERCENT).tolist() if len(drawn) else (np.nan, np.nan)
+            drawn = np.concatenate(differences)
+            drawn = drawn[~np.isnan(drawn)]  # of samples that weigh anything
+            low, high = np.percentile(drawn, _PERCENT).tolist() if len(drawn) else (np.nan, np.nan)
         return Comparison(float(a), float(b), low, high, self._row_count, self._weighted_count)
 
     def _losses(self, sums: Any) -> list[Any]:

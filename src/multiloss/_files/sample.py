@@ -25,14 +25,16 @@ class Sample:
             raise ValueError("--plot draws one number in each row, not vectors; leave it out")
         self.row_count += len(rows.target)
         group = np.full(len(rows.target), "all", dtype=object)
+        # As floats, since the residual of integers may wrap.
+        prediction, target = rows.prediction.astype(float), rows.target.astype(float)
         new = {
             "rank": self._rng.random(len(rows.target)),
-            "prediction": rows.prediction,
-            "target": rows.target,
+            "prediction": prediction,
+            "target": target,
             "group": group if rows.group is None else rows.group,
         }
         with np.errstate(all="ignore"):
-            chosen = np.isfinite(rows.prediction - rows.target)
+            chosen = np.isfinite(prediction - target)
         old = self._columns or {name: each[:0] for name, each in new.items()}
         if len(old["rank"]) == _KEPT:
             chosen &= new["rank"] < old["rank"].max()
